@@ -1,0 +1,1 @@
+"""Desired state as pure functions: facts in, manifests out, no I/O."""

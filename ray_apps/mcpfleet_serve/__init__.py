@@ -1,0 +1,1 @@
+"""The data plane: Ray Serve applications that host MCP servers."""
