@@ -60,10 +60,10 @@ class CommandSource(Model):
 class PythonSource(Model):
     """A Python server that runs inside the hosting replica, with no process of its own."""
 
-    app: Annotated[
-        str, StringConstraints(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_][\w.]*$", max_length=253)
-    ] = Field(
-        description="`module:attribute` of an `MCPServer`, a `FastMCP`, or a function that returns one of them."
+    app: Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_][\w.]*$", max_length=253)] = (
+        Field(
+            description="`module:attribute` of an `MCPServer`, a `FastMCP`, or a function that returns one of them."
+        )
     )
 
 
