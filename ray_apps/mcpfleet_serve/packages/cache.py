@@ -166,11 +166,11 @@ async def _install_once(recipe: Recipe, folder: Path, on_progress: Progress) -> 
                 return await _fetch(recipe, folder)
         finally:
             await lock.release()
-    except PermissionError as error:
+    except OSError as error:
         raise PackageError(
-            Reason.CACHE_NOT_WRITABLE,
-            f"{recipe.label} is not installed yet, and {error.filename or cache} is not writable;"
-            " name a writable cache, or install ahead with `mcpfleet bundle`",
+            Reason.CACHE_UNUSABLE,
+            f"{recipe.label} is not installed yet, and the cache {cache} cannot take it ({error.strerror});"
+            " name a cache that is writable, or install ahead with `mcpfleet bundle`",
         ) from error
 
 

@@ -16,7 +16,7 @@ class Reason(StrEnum):
     OFFLINE = "Offline"
     INTEGRITY_ERROR = "IntegrityError"
     REGISTRY_DENIED = "RegistryDenied"
-    CACHE_NOT_WRITABLE = "CacheNotWritable"
+    CACHE_UNUSABLE = "CacheUnusable"
 
 
 class PackageError(Exception):

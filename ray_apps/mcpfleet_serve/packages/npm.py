@@ -128,7 +128,7 @@ class NpmRecipe:
 
     async def _newest_versions(self, folder: Path, downloads: Path) -> list[str]:
         outcome = await self._npm(folder, downloads, "view", self.source.package, "versions")
-        versions = json.loads(outcome.stdout or "[]") if outcome.code == 0 else []
+        versions: list[str] | str = json.loads(outcome.stdout) if outcome.code == 0 else []
         return [versions] if isinstance(versions, str) else versions[:-6:-1]
 
 
