@@ -56,9 +56,7 @@ class ServerReport(Model):
     name: str
     state: ServerState
     source: str = Field(description='What it runs, such as "pypi mcp-server-time==2026.10.19".')
-    protocols: tuple[str, ...] = Field(
-        default=(), description="Protocol versions that the server itself speaks."
-    )
+    protocols: tuple[str, ...] = Field(default=(), description="Protocol versions that the server itself speaks.")
     tools: int = 0
     resources: int = 0
     prompts: int = 0
@@ -67,9 +65,7 @@ class ServerReport(Model):
     restarts: int = Field(default=0, description="Times that it was started again after it died.")
     calls: int = Field(default=0, description="Requests handed to it since the replica started.")
     reason: str = Field(default="", description="A CamelCase word for what is wrong, empty when nothing is.")
-    message: str = Field(
-        default="", description="What is wrong, for a person; with the last lines of stderr."
-    )
+    message: str = Field(default="", description="What is wrong, for a person; with the last lines of stderr.")
     endpoint: str = Field(description="Path of its MCP endpoint.")
 
 

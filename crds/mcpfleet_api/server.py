@@ -1,16 +1,43 @@
 """One MCP server of a fleet: where it comes from, how it runs, and what of it clients see."""
 
+from collections.abc import Iterator
 from enum import StrEnum
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Final
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints
 
-from mcpfleet_api.base import Duration, LongText, Model, Name, Quantity, SecretKeyRef, ShortText
+from mcpfleet_api.base import (
+    Bool,
+    Duration,
+    Int,
+    Keyed,
+    LongText,
+    Model,
+    Name,
+    Number,
+    Quantity,
+    SecretKeyRef,
+    Shape,
+    ShortText,
+)
+from mcpfleet_api.rules import Fault, Rule, View, exactly_one_of, ordered, unique
 
-# An exact version; a range, a tag or "latest" would make two starts of one fleet differ.
-ExactVersion = Annotated[
+# A range, a tag or "latest" would make two starts of one fleet differ.
+NpmVersion = Annotated[
     str,
-    StringConstraints(pattern=r"^[0-9]+(\.[0-9]+)*([-+.]?[0-9A-Za-z]+([-+.][0-9A-Za-z]+)*)?$", max_length=64),
+    StringConstraints(max_length=64),
+    Shape(
+        r"^[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$",
+        'is not exact; write the exact version, such as "2026.8.31"',
+    ),
+]
+PypiVersion = Annotated[
+    str,
+    StringConstraints(max_length=64),
+    Shape(
+        r"^([0-9]+!)?[0-9]+(\.[0-9]+)*((a|b|rc)[0-9]+)?(\.post[0-9]+)?(\.dev[0-9]+)?(\+[0-9A-Za-z.]+)?$",
+        'is not exact; write the exact version, such as "2026.10.19"',
+    ),
 ]
 Argument = Annotated[str, StringConstraints(max_length=4096)]
 Arguments = Annotated[tuple[Argument, ...], Field(max_length=64)]
@@ -21,14 +48,19 @@ class NpmSource(Model):
     """A stdio server from the npm registry, installed ahead and run by Node directly."""
 
     package: Annotated[
-        str, StringConstraints(pattern=r"^(@[a-z0-9~][a-z0-9-._~]*/)?[a-z0-9~][a-z0-9-._~]*$", max_length=214)
+        str,
+        StringConstraints(min_length=1, max_length=214),
+        Shape(
+            r"^(@[a-z0-9~][-a-z0-9._~]*/)?[a-z0-9~][-a-z0-9._~]*$",
+            'is no npm package; write its name alone, such as "@modelcontextprotocol/server-memory"',
+        ),
     ] = Field(description='Package name, such as "@modelcontextprotocol/server-filesystem".')
-    version: ExactVersion = Field(description="Exact version, such as 2026.8.31.")
+    version: NpmVersion = Field(description="Exact version, such as 2026.8.31.")
     args: Arguments = Field(default=(), description="Arguments of the server.")
     entry_point: ShortText | None = Field(
         default=None, description="Which of the package's commands (`bin`) to run, when it has several."
     )
-    allow_scripts: bool = Field(
+    allow_scripts: Bool = Field(
         default=False, description="Let the package and its dependencies run their npm install scripts."
     )
 
@@ -38,11 +70,13 @@ class PypiSource(Model):
 
     package: Annotated[
         str,
-        StringConstraints(
-            pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?(\[[A-Za-z0-9._,-]+\])?$", max_length=214
+        StringConstraints(min_length=1, max_length=214),
+        Shape(
+            r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?(\[[A-Za-z0-9._,-]+\])?$",
+            'is no PyPI package; write its name alone, such as "mcp-server-time"',
         ),
     ] = Field(description='Package name, extras allowed, such as "mcp-server-time".')
-    version: ExactVersion = Field(description="Exact version, such as 2026.10.19.")
+    version: PypiVersion = Field(description="Exact version, such as 2026.10.19.")
     args: Arguments = Field(default=(), description="Arguments of the server.")
     entry_point: ShortText | None = Field(
         default=None, description="Which of the package's console scripts to run, when it has several."
@@ -60,17 +94,28 @@ class CommandSource(Model):
 class PythonSource(Model):
     """A Python server that runs inside the hosting replica, with no process of its own."""
 
-    app: Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_][\w.]*$", max_length=253)] = (
-        Field(
-            description="`module:attribute` of an `MCPServer`, a `FastMCP`, or a function that returns one of them."
-        )
+    app: Annotated[
+        str,
+        StringConstraints(min_length=3, max_length=253),
+        Shape(
+            r"^[A-Za-z_][A-Za-z0-9_.]*:[A-Za-z_][A-Za-z0-9_.]*$",
+            'names no Python object; write "module:attribute", such as "acme.servers:build"',
+        ),
+    ] = Field(
+        description="`module:attribute` of an `MCPServer`, a `FastMCP`, or a function that returns one of them."
     )
 
 
 class Header(Model):
-    """One HTTP header for a remote server."""
+    """One HTTP header for a remote server: a literal value, or one from a Secret."""
 
-    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", max_length=128)]
+    rules: ClassVar = (exactly_one_of("value", "secretKeyRef"),)
+
+    name: Annotated[
+        str,
+        StringConstraints(min_length=1, max_length=128),
+        Shape(r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", 'is no header name; write it such as "Authorization"'),
+    ] = Field(description="Name of the header.")
     value: LongText | None = Field(default=None, description="Literal value.")
     secret_key_ref: SecretKeyRef | None = Field(default=None, description="Value from a Secret.")
 
@@ -78,16 +123,29 @@ class Header(Model):
 class RemoteSource(Model):
     """A server that runs elsewhere and speaks Streamable HTTP."""
 
-    url: Annotated[str, StringConstraints(pattern=r"^https?://[^\s]+$", max_length=2048)]
-    headers_from: Annotated[tuple[Header, ...], Field(max_length=32)] = Field(
+    url: Annotated[
+        str,
+        StringConstraints(max_length=2048),
+        Shape(r"^https?://[^ \t\r\n]+$", 'is no HTTP address; write it such as "https://mcp.example.com/mcp"'),
+    ] = Field(description="Address of its MCP endpoint.")
+    headers_from: Annotated[tuple[Header, ...], Field(max_length=32), Keyed()] = Field(
         default=(), description="Headers to send with each request, such as an Authorization header."
     )
 
 
 class EnvVar(Model):
-    """One environment variable of a server."""
+    """One environment variable of a server: a literal value, or one from a Secret."""
 
-    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=128)]
+    rules: ClassVar = (exactly_one_of("value", "secretKeyRef"),)
+
+    name: Annotated[
+        str,
+        StringConstraints(min_length=1, max_length=128),
+        Shape(
+            r"^[A-Za-z_][A-Za-z0-9_]*$",
+            'is no variable name; write letters, digits and "_", such as "API_TOKEN"',
+        ),
+    ] = Field(description="Name of the variable.")
     value: LongText | None = Field(default=None, description="Literal value.")
     secret_key_ref: SecretKeyRef | None = Field(default=None, description="Value from a Secret.")
 
@@ -104,11 +162,15 @@ class ToolRename(Model):
     """One tool under another name."""
 
     name: ToolName = Field(description="The server's own name for the tool.")
-    to: ToolName = Field(description="The name that clients see.")
+    to: Annotated[str, StringConstraints(min_length=1, max_length=64)] = Field(
+        description="The name that clients see."
+    )
 
 
 class ToolFilter(Model):
     """Which tools of a server clients see, and under which names. Patterns are globs (`read_*`)."""
+
+    rules: ClassVar = (unique("rename", "to"),)
 
     include: Annotated[tuple[ToolName, ...], Field(max_length=256)] = Field(
         default=(), description="Globs of tools to offer; empty offers all."
@@ -116,7 +178,7 @@ class ToolFilter(Model):
     exclude: Annotated[tuple[ToolName, ...], Field(max_length=256)] = Field(
         default=(), description="Globs of tools to leave out; wins over include."
     )
-    rename: Annotated[tuple[ToolRename, ...], Field(max_length=256)] = Field(
+    rename: Annotated[tuple[ToolRename, ...], Field(max_length=32), Keyed()] = Field(
         default=(), description="Other names for single tools."
     )
 
@@ -124,9 +186,9 @@ class ToolFilter(Model):
 class Resources(Model):
     """What one replica of a server needs."""
 
-    cpu: Annotated[float, Field(ge=0, le=256)] | None = Field(default=None, description="CPU cores.")
+    cpu: Annotated[Number, Field(ge=0, le=256)] | None = Field(default=None, description="CPU cores.")
     memory: Quantity | None = Field(default=None, description="Memory, such as 4Gi.")
-    gpu: Annotated[float, Field(ge=0, le=64)] | None = Field(
+    gpu: Annotated[Number, Field(ge=0, le=64)] | None = Field(
         default=None, description="GPUs; a fraction shares one."
     )
 
@@ -134,26 +196,95 @@ class Resources(Model):
 class Scaling(Model):
     """How many replicas a server has, and when it sleeps."""
 
-    min_replicas: Annotated[int, Field(ge=0, le=1000)] = Field(
+    rules: ClassVar = (ordered("minReplicas", "maxReplicas"),)
+
+    min_replicas: Annotated[Int, Field(ge=0, le=1000)] = Field(
         default=0, description="0 lets an idle server sleep; 1 or more keeps it warm."
     )
-    max_replicas: Annotated[int, Field(ge=1, le=1000)] = Field(default=1, description="Upper bound.")
-    target_ongoing_requests: Annotated[int, Field(ge=1, le=10_000)] = Field(
+    max_replicas: Annotated[Int, Field(ge=1, le=1000)] = Field(default=1, description="Upper bound.")
+    target_ongoing_requests: Annotated[Int, Field(ge=1, le=10_000)] = Field(
         default=16, description="Calls in progress per replica that scaling aims at."
     )
     idle_after: Duration = Field(default="10m", description="How long without a call until a server sleeps.")
 
 
+class AccessRule(Model):
+    """Who may use which tools. What is empty does not restrict; what is given must all fit."""
+
+    principals: Annotated[tuple[ShortText, ...], Field(max_length=64)] = Field(
+        default=(), description="Callers, by the name that the gateway's authentication gives them."
+    )
+    groups: Annotated[tuple[ShortText, ...], Field(max_length=64)] = Field(
+        default=(), description="Groups, of which the caller must be in one."
+    )
+    scopes: Annotated[tuple[ShortText, ...], Field(max_length=64)] = Field(
+        default=(), description="OAuth scopes, all of which the caller's token must carry."
+    )
+    tools: Annotated[tuple[ToolName, ...], Field(max_length=64)] = Field(
+        default=(), description="Globs of the tools that this rule allows; empty allows all."
+    )
+
+
+class Authorization(Model):
+    """Who may use a server. A caller that no rule allows is refused."""
+
+    allow: Annotated[tuple[AccessRule, ...], Field(min_length=1, max_length=32)] = Field(
+        description="Rules, one of which must fit the call."
+    )
+
+
+class Hosting(StrEnum):
+    """Whom a server shares its Serve application with."""
+
+    SHARED = "Shared"
+    DEDICATED = "Dedicated"
+
+
+SOURCES: Final = ("npm", "pypi", "command", "python", "remote")
+
+
+def _faults_of_hosting(server: View) -> Iterator[Fault]:
+    if server.get("hosting") == Hosting.DEDICATED:
+        return
+    resources = server.child("resources")
+    for name in ("cpu", "gpu"):
+        if resources.number(name):
+            yield Fault(("resources", name), f"resources.{name} needs a host of its own; write hosting: Dedicated")
+    if (server.child("scaling").number("maxReplicas") or 0) > 1:
+        yield Fault(
+            ("scaling", "maxReplicas"),
+            "more than one replica needs a host of its own; write hosting: Dedicated, or maxReplicas: 1",
+        )
+
+
+DEDICATED_ONLY: Final = Rule(
+    "resources.cpu, resources.gpu and scaling.maxReplicas above 1 need hosting: Dedicated",
+    "self.hosting == 'Dedicated' || ("
+    "(!has(self.resources.cpu) || self.resources.cpu == 0.0) && "
+    "(!has(self.resources.gpu) || self.resources.gpu == 0.0) && "
+    "self.scaling.maxReplicas <= 1)",
+    _faults_of_hosting,
+)
+
+
 class Server(Model):
     """One MCP server. Exactly one of npm, pypi, command, python and remote says where it comes from."""
 
+    rules: ClassVar = (exactly_one_of(*SOURCES), DEDICATED_ONLY)
+
     name: Name = Field(description="Its name in the fleet: in URLs, in tool prefixes, in status.")
-    npm: NpmSource | None = None
-    pypi: PypiSource | None = None
-    command: CommandSource | None = None
-    python: PythonSource | None = None
-    remote: RemoteSource | None = None
-    env: Annotated[tuple[EnvVar, ...], Field(max_length=128)] = Field(
+    npm: NpmSource | None = Field(default=None, description="A stdio server from the npm registry.")
+    pypi: PypiSource | None = Field(default=None, description="A stdio server from PyPI.")
+    command: CommandSource | None = Field(
+        default=None, description="A stdio server that is already there: in the image, or on this machine."
+    )
+    python: PythonSource | None = Field(
+        default=None, description="A Python server that runs inside the hosting replica."
+    )
+    remote: RemoteSource | None = Field(
+        default=None, description="A server that runs elsewhere and speaks Streamable HTTP."
+    )
+    env: Annotated[tuple[EnvVar, ...], Field(max_length=64), Keyed()] = Field(
         default=(), description="Environment variables."
     )
     isolation: Isolation = Field(
@@ -167,15 +298,24 @@ class Server(Model):
         default="60s", description="How long the server may take from start to its first answer."
     )
     tools: ToolFilter = Field(default=ToolFilter(), description="Which tools clients see.")
-    resources: Resources = Field(default=Resources(), description="What the server needs.")
-    hosting: Literal["Shared", "Dedicated"] = Field(
-        default="Shared",
+    authorization: Authorization | None = Field(
+        default=None, description="Who may use it; left out, everyone whom the gateway lets in."
+    )
+    resources: Resources = Field(
+        default=Resources(),
+        description="What one replica needs. cpu and gpu are for Dedicated servers; memory bounds a Shared one.",
+    )
+    hosting: Hosting = Field(
+        default=Hosting.SHARED,
         description="Shared packs the server with others; Dedicated gives it a Serve application of its own.",
     )
-    node_pool: Name | None = Field(default=None, description="The node pool to run on; see spec.nodePools.")
+    node_pool: Name | None = Field(
+        default=None,
+        description="The node pool to run on, one of spec.nodePools; left out, the fleet's ordinary workers.",
+    )
     scaling: Scaling = Field(default=Scaling(), description="Replicas and sleep.")
-    volumes: Annotated[tuple[Name, ...], Field(max_length=32)] = Field(
-        default=(), description="Names of spec.volumes that the server uses."
+    volumes: Annotated[tuple[Name, ...], Field(max_length=16)] = Field(
+        default=(), description="Names of the volumes, of spec.volumes, that the server uses."
     )
 
     @property
@@ -185,15 +325,3 @@ class Server(Model):
             if source is not None:
                 return source
         raise AssertionError(self.name)
-
-    @model_validator(mode="after")
-    def _has_exactly_one_source(self) -> Self:
-        given = [
-            name for name in ("npm", "pypi", "command", "python", "remote") if getattr(self, name) is not None
-        ]
-        if len(given) != 1:
-            raise ValueError(
-                "exactly one of npm, pypi, command, python and remote must be set, "
-                + (f"not {' and '.join(given)}" if given else "and none is")
-            )
-        return self
