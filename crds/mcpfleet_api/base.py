@@ -3,7 +3,7 @@
 import re
 from datetime import timedelta
 from enum import StrEnum
-from typing import Annotated, Any, ClassVar, Final, Self, cast, get_args
+from typing import Annotated, Any, ClassVar, Final, Self, get_args
 
 from pydantic import (
     BaseModel,
@@ -134,7 +134,7 @@ class Model(BaseModel):
     def __get_pydantic_json_schema__(
         cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler, /
     ) -> dict[str, Any]:
-        schema = cast("dict[str, Any]", handler(core_schema))
+        schema = handler(core_schema)
         if cls.rules:
             handler.resolve_ref_schema(schema)["x-kubernetes-validations"] = [
                 {"rule": rule.cel, "message": rule.message} for rule in cls.rules
@@ -148,6 +148,7 @@ Bool = Annotated[bool, Strict()]
 Number = Annotated[float, Strict()]
 
 DNS_LABEL: Final = r"^[a-z]([-a-z0-9]*[a-z0-9])?$"
+OBJECT_NAME: Final = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
 DURATION: Final = r"^([0-9]+h)?([0-9]+m)?([0-9]+s)?$"
 
 # A name that may stand in a Kubernetes object name, a URL path segment and a tool prefix alike.
@@ -162,7 +163,7 @@ ObjectName = Annotated[
     str,
     StringConstraints(min_length=1, max_length=253),
     Shape(
-        r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$",
+        OBJECT_NAME,
         'cannot name a Kubernetes object; write lower-case letters, digits, "-" and "."',
     ),
 ]

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import Field, StringConstraints
 
-from mcpfleet_api.base import DNS_LABEL, Cloud, Int, Keyed, Model, Name, ShortText
+from mcpfleet_api.base import DNS_LABEL, OBJECT_NAME, Cloud, Int, Keyed, Model, Name, ShortText
 from mcpfleet_api.gateway import Gateway
 from mcpfleet_api.identity import Identity
 from mcpfleet_api.metadata import Condition, ObjectMeta
@@ -25,7 +25,9 @@ MAX_FLEET_NAME: Final = 40
 
 def _faults_of_name(fleet: View) -> Iterator[Fault]:
     name = fleet.child("metadata").text("name")
-    if name is not None and (len(name) > MAX_FLEET_NAME or re.fullmatch(DNS_LABEL, name) is None):
+    if name is None or re.fullmatch(OBJECT_NAME, name) is None:
+        return  # the field's own finding says so
+    if len(name) > MAX_FLEET_NAME or re.fullmatch(DNS_LABEL, name) is None:
         yield Fault(
             ("metadata", "name"),
             f'"{name}" cannot name a fleet; write up to {MAX_FLEET_NAME} lower-case letters, digits and "-",'
@@ -35,7 +37,7 @@ def _faults_of_name(fleet: View) -> Iterator[Fault]:
 
 # KubeRay allows 47 characters and makes Service names, which admit no dots, of it.
 NAME_FITS: Final = Rule(
-    f'metadata.name must be up to {MAX_FLEET_NAME} lower-case letters, digits and "-", a letter first, no "-" last',
+    f'metadata.name must be {MAX_FLEET_NAME} or fewer lower-case letters, digits and "-", a letter first',
     f"self.metadata.name.size() <= {MAX_FLEET_NAME} && self.metadata.name.matches('{DNS_LABEL}')",
     _faults_of_name,
 )

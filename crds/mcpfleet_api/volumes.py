@@ -152,7 +152,7 @@ class Volume(CloudStorage):
     )
     local: LocalFolder | None = Field(
         default=None,
-        description='The folder that stands for it under `mcpfleet up`; left out, "./<name>". No cluster reads it.',
+        description='The folder in its place under `mcpfleet up`; left out, "./<name>". No cluster reads it.',
     )
 
     @property
