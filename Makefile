@@ -65,3 +65,5 @@ $(CACHE)/uv-$(UV_VERSION)/bin/uv:
 	@echo "installing uv $(UV_VERSION) into $(CACHE)"
 	@$(PYTHON) -m venv "$(CACHE)/uv-$(UV_VERSION)"
 	@"$(CACHE)/uv-$(UV_VERSION)/bin/pip" install --quiet --disable-pip-version-check "uv==$(UV_VERSION)"
+
+include bench/targets.mk
