@@ -1,0 +1,93 @@
+"""`mcpfleet validate`: every mistake of fleet files at once."""
+
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import yaml
+from rich.console import Console
+from rich.text import Text
+
+from mcpfleet_cli.fleet_file import Finding, Loaded, load
+
+MISTAKES_FOUND = 2
+
+
+class Output(StrEnum):
+    """How the findings are printed."""
+
+    TABLE = "table"
+    JSON = "json"
+    YAML = "yaml"
+
+
+def validate(
+    files: Annotated[list[Path], typer.Argument(help="Fleet files; - reads standard input.", show_default=False)],
+    output: Annotated[Output, typer.Option("--output", "-o", help="For people, or for programs.")] = Output.TABLE,
+) -> None:
+    """Check fleet files without a cluster: every mistake with its line, and what to write.
+
+    Objects of other kinds in the files are passed over. Exits with 2 when there is a mistake, else with 0.
+    """
+    loaded = {str(file): load(file) for file in files}
+    match output:
+        case Output.TABLE:
+            _print(loaded)
+        case Output.JSON:
+            typer.echo(json.dumps(_report(loaded), indent=2))
+        case Output.YAML:
+            typer.echo(yaml.safe_dump(_report(loaded), sort_keys=False, allow_unicode=True), nl=False)
+    if any(file.findings for file in loaded.values()):
+        raise typer.Exit(MISTAKES_FOUND)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the program."""
+    app.command()(validate)
+
+
+def _print(loaded: dict[str, Loaded]) -> None:
+    # Long lines stay whole: editors and people click on `file:line:column`.
+    console = Console(soft_wrap=True, highlight=False)
+    for name, file in loaded.items():
+        for finding in file.findings:
+            console.print(_line(finding))
+        if not file.findings:
+            console.print(Text.assemble((f"{name}: ", "bold"), _contents(file)))
+    mistakes = sum(len(file.findings) for file in loaded.values())
+    if mistakes:
+        console.print(f"{mistakes} {'mistake' if mistakes == 1 else 'mistakes'}", style="red")
+
+
+def _line(finding: Finding) -> Text:
+    return Text.assemble(
+        (f"{finding.file}:{finding.line}:{finding.column}: ", "bold"),
+        ("error: ", "red"),
+        (f"{finding.path}: " if finding.path else "", "cyan"),
+        finding.message,
+    )
+
+
+def _contents(file: Loaded) -> str:
+    counts = (
+        (len(file.fleets), "MCPFleet", "MCPFleets"),
+        (sum(len(fleet.spec.servers) for fleet in file.fleets), "server", "servers"),
+        (len(file.clusters), "MCPCluster", "MCPClusters"),
+        (file.others, "object of another kind", "objects of other kinds"),
+    )
+    if not file.fleets and not file.clusters:
+        return "nothing to check in it"
+    return "valid: " + ", ".join(f"{count} {one if count == 1 else many}" for count, one, many in counts if count)
+
+
+def _report(loaded: dict[str, Loaded]) -> dict[str, Any]:
+    files = loaded.values()
+    return {
+        "valid": not any(file.findings for file in files),
+        "fleets": sum(len(file.fleets) for file in files),
+        "clusters": sum(len(file.clusters) for file in files),
+        "others": sum(file.others for file in files),
+        "findings": [finding.as_dict() for file in files for finding in file.findings],
+    }
