@@ -1,0 +1,3 @@
+module mcpfleet.dev/tests/cluster/pause
+
+go 1.24
