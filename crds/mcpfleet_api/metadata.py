@@ -1,6 +1,6 @@
 """The part of an object that Kubernetes itself defines."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
@@ -31,9 +31,7 @@ class Condition(Model):
     """One condition of an object, as `metav1.Condition` has it."""
 
     type: ShortText = Field(description="Which condition, such as Ready.")
-    status: Annotated[str, Field(json_schema_extra={"enum": ["True", "False", "Unknown"]}, max_length=7)] = Field(
-        description="True, False or Unknown."
-    )
+    status: Literal["True", "False", "Unknown"] = Field(description="True, False or Unknown.")
     reason: Annotated[str, StringConstraints(min_length=1, max_length=128)] = Field(
         description="Why, as one CamelCase word."
     )

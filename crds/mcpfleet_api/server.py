@@ -178,7 +178,7 @@ class ToolFilter(Model):
     exclude: Annotated[tuple[ToolName, ...], Field(max_length=256)] = Field(
         default=(), description="Globs of tools to leave out; wins over include."
     )
-    rename: Annotated[tuple[ToolRename, ...], Field(max_length=32), Keyed()] = Field(
+    rename: Annotated[tuple[ToolRename, ...], Field(max_length=24), Keyed()] = Field(
         default=(), description="Other names for single tools."
     )
 
