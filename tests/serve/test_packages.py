@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+import uvloop
 
 from mcpfleet_api.server import NpmSource, PypiSource
 from mcpfleet_serve.packages import Installed, PackageError, Reason, bundle, install
@@ -79,6 +80,11 @@ async def test_a_second_start_asks_no_registry(cache, monkeypatch):
     said: list[str] = []
     assert (await install(TIME, cache, said.append), await install(MEMORY, cache, said.append)) == first
     assert said == []
+
+
+def test_packages_install_on_uvloop_too(tmp_path):
+    installed = uvloop.run(bundle([SMALL, MEMORY], tmp_path))
+    assert all(isinstance(outcome, Installed) for outcome in installed.values())
 
 
 async def test_two_tasks_install_a_package_once(tmp_path):

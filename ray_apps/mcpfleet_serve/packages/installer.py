@@ -34,7 +34,7 @@ async def run(command: tuple[str, ...], *, cwd: Path, env: Mapping[str, str]) ->
     process = await asyncio.create_subprocess_exec(
         *command,
         cwd=cwd,
-        env=env,
+        env=dict(env),  # uvloop takes nothing but a dict
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
