@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Any, Final, NamedTuple
 
 import yaml
@@ -33,8 +34,8 @@ _WORDS: Final = [word for name in _TRUE + _FALSE for word in (name, name.capital
 for _name, _pattern, _first in (
     ("null", "~|null|Null|NULL|", "~nN"),
     ("bool", "|".join(_WORDS), "yYtToOnNfF"),
-    ("int", r"[-+]?(0b[01]{1,63}|0o?[0-7]{1,21}|0x[0-9a-fA-F]{1,16}|[1-9][0-9]{0,18}|0)", "-+0123456789"),
-    ("float", r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", "-+.0123456789"),
+    ("int", r"[-+]?(0b[01_]{1,63}|0o?[0-7_]{1,21}|0x[0-9a-fA-F_]{1,16}|[1-9][0-9_]{0,18}|0)", "-+0123456789"),
+    ("float", r"[-+]?(\.[0-9_]+|[0-9][0-9_]*(\.[0-9_]*)?)([eE][-+]?[0-9]+)?", "-+.0123456789"),
     ("float", r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)", "-+."),
     ("merge", "<<", "<"),
 ):
@@ -50,7 +51,7 @@ class Place(NamedTuple):
     column: int = 1
 
 
-class Flaw(Exception):  # noqa: N818 - not an error of the program but of what it reads
+class Flaw(Exception):
     """What is wrong with a text as YAML, and where."""
 
     def __init__(self, place: Place, message: str) -> None:
@@ -139,9 +140,12 @@ class Document:
                 case "bool":
                     return (*_FALSE, *_TRUE).index(text.lower()) >= len(_FALSE)
                 case "int":
-                    return int(re.sub(r"^([-+]?)0o?(?=[0-7])", r"\g<1>0o", text), 0)
+                    return int(re.sub(r"^([-+]?)0o?(?=[0-7])", r"\g<1>0o", text.replace("_", "")), 0)
+                case "float" if _INFINITY_OR_NOT_A_NUMBER.fullmatch(text):
+                    return float(text.replace(".", ""))
                 case "float":
-                    return float(text.replace(".", "", 1) if _INFINITY_OR_NOT_A_NUMBER.fullmatch(text) else text)
+                    number = float(text.replace("_", ""))
+                    return number if isfinite(number) else text
                 case tag:
                     self.flaws.append(Flaw(_place(node), f'the tag "{tag}" means nothing here; leave it out'))
         except ValueError:
