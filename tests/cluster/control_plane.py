@@ -7,6 +7,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from cluster import kuberay
 from cluster.access import Access
 from cluster.pki import Authority, Pair
 from cluster.place import Place
@@ -24,7 +25,7 @@ class ControlPlane:
 
 
 def start(place: Place, programs: Mapping[str, Path], services: str, pods: str) -> ControlPlane:
-    """Start a control plane in a place and wait until pods could be made in it.
+    """Start a control plane in a place, with KubeRay's types, and wait until pods could be made in it.
 
     The controller manager and the scheduler start only where `programs` has them: envtest's binaries do not.
     """
@@ -77,6 +78,7 @@ def start(place: Place, programs: Mapping[str, Path], services: str, pods: str) 
                 place.start(program, [str(programs[program]), *flags])
         access = Access(kubeconfig)
         place.wait("the API server", access.is_ready, 60)
+        kuberay.apply_crds(access)
         if "kube-controller-manager" in programs:
             place.wait("the default ServiceAccount", access.has_service_account, 60)
     return ControlPlane(server, kubeconfig, access, authority)

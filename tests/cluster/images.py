@@ -35,7 +35,7 @@ class Image:
 
 def load(place: Place, image: Image) -> None:
     """Bring an image into the containerd of a place."""
-    place.run(["ctr", "--namespace", "k8s.io", "images", "import", "--local", str(image.archive)])
+    place.run(["ctr", "--namespace", "k8s.io", "images", "import", str(image.archive)])
 
 
 def pause() -> Image:

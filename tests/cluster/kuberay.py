@@ -1,7 +1,5 @@
 """KubeRay: its CRDs from the pinned Go module, and its operator as a process beside the control plane."""
 
-from pathlib import Path
-
 from cluster import go
 from cluster.access import Access
 from cluster.place import Place
@@ -9,19 +7,25 @@ from cluster.progress import step
 from cluster.versions import module
 
 
-def apply_crds(access: Access) -> None:
-    """Give a cluster KubeRay's types."""
-    access.apply(go.crds(module("kuberay")))
+# What a fleet is made of. The operator wants the other types as well, but each costs the API server a second.
+FLEET = {"RayCluster", "RayService"}
 
 
-def start_operator(place: Place, kubeconfig: Path) -> None:
+def apply_crds(access: Access, *, every: bool = False) -> None:
+    """Give a cluster KubeRay's types: those of a fleet, or every one."""
+    crds = go.crds(module("kuberay"))
+    access.apply([crd for crd in crds if every or crd["spec"]["names"]["kind"] in FLEET])
+
+
+def start_operator(place: Place, access: Access) -> None:
     """Start KubeRay's operator for a cluster. It reaches Ray's dashboards through the API server."""
     program = go.programs(module("kuberay")) / "kuberay-operator"
     with step(f"starting KubeRay's operator for {place.ledger.name}"):
+        apply_crds(access, every=True)
         place.start(
             "kuberay-operator",
             [
-                *("env", f"KUBECONFIG={kubeconfig}"),
+                *("env", f"KUBECONFIG={access.kubeconfig}"),
                 str(program),
                 "--use-kubernetes-proxy",
                 "--enable-leader-election=false",

@@ -13,7 +13,6 @@ import subprocess
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 import psutil
 
@@ -54,11 +53,11 @@ class Ledger:
     folder: Path
     name: str
     owner: Started | None = None
+    first: Started | None = None  # of the cluster's own namespaces: with it the kernel ends all others in them
     processes: list[Started] = field(default_factory=list)
     links: list[str] = field(default_factory=list)
     rules: list[list[str]] = field(default_factory=list)
     cgroups: list[str] = field(default_factory=list)
-    about: dict[str, Any] = field(default_factory=dict)
 
     def save(self) -> None:
         whole = asdict(self) | {"folder": str(self.folder)}
@@ -68,9 +67,10 @@ class Ledger:
 
     @classmethod
     def load(cls, folder: Path) -> "Ledger":
-        whole: dict[str, Any] = json.loads((folder / FILE).read_text())
+        whole = json.loads((folder / FILE).read_text())
         whole["folder"] = folder
-        whole["owner"] = Started(**whole["owner"]) if whole["owner"] else None
+        for each in ("owner", "first"):
+            whole[each] = Started(**whole[each]) if whole[each] else None
         whole["processes"] = [Started(**process) for process in whole["processes"]]
         return cls(**whole)
 
@@ -82,7 +82,11 @@ class Ledger:
 
     def undo(self) -> None:
         """End the processes, then take away what is left, and at last the folder. Safe to repeat."""
-        end([started for started in self.processes if started.process()])
+        if self.first:
+            end([self.first])
+            # Those outside wait for their own children inside, and bury them, if they are given a moment.
+            gone([started for started in self.processes if started.process()], seconds=5)
+        end(self.processes)
         for rule in self.rules:
             # What is gone already is no failure: an earlier undo may have been cut short.
             subprocess.run(["iptables", "-w", *rule], capture_output=True, check=False)
@@ -100,12 +104,16 @@ def end(processes: list[Started]) -> None:
     for started in processes:
         if process := started.process():
             process.send_signal(signal.SIGKILL)
-    deadline = time.monotonic() + DEADLINE
-    for started in processes:
-        while started.process():
-            if time.monotonic() > deadline:
-                raise RuntimeError(f"{started.what} (pid {started.pid}) does not end")
-            time.sleep(0.02)
+    if left := gone(processes, DEADLINE):
+        raise RuntimeError(f"{', '.join(f'{each.what} (pid {each.pid})' for each in left)} does not end")
+
+
+def gone(processes: list[Started], seconds: float) -> list[Started]:
+    """Those that have not ended when the time is over."""
+    deadline = time.monotonic() + seconds
+    while (left := [started for started in processes if started.process()]) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return left
 
 
 def remove_cgroup(path: Path) -> None:

@@ -1,7 +1,7 @@
 """The one error that a person can mend: something is not there. Tests skip with its text."""
 
 
-class Missing(Exception):  # noqa: N818 - it reads as a sentence: Missing("the package runc: …")
+class Missing(Exception):
     """What is missing, and what to do."""
 
     def __str__(self) -> str:

@@ -15,6 +15,7 @@ from pathlib import Path
 import psutil
 
 from cluster import cache, go, ledger
+from cluster.ledger import Started
 from cluster.place import Place
 from cluster.versions import PAUSE
 
@@ -67,9 +68,9 @@ class Namespaces(Place):
             ["unshare", "--fork", "--kill-child", "--pid", "--mount-proc", "--mount", "--net", str(pause)],
         )
         self._init = self._first_process()
+        self.ledger.first = Started.of(self._init, "the first process")
         with cache.locked(ledger.runs() / ".network.lock"):
             self.addresses = free_addresses()
-            self.ledger.about |= {"number": self.addresses.number, "init": self._init}
             self._link()
         self.address = self.addresses.node
         self._prepare_mounts()

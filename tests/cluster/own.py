@@ -26,12 +26,12 @@ class OwnCluster(Cluster):
 
     def start_kuberay(self) -> None:
         if not self._has_kuberay:
-            kuberay.start_operator(self.place, self.kubeconfig)
+            kuberay.start_operator(self.place, self.access)
             self._has_kuberay = True
 
     def start_kwok(self, nodes: int) -> None:
         """Add nodes that only seem to run pods, for tests of scale."""
-        scale.start_kwok(self.place, self.access, self.kubeconfig, nodes)
+        scale.start_kwok(self.place, self.access, nodes)
 
     def down(self) -> None:
         self.access.close()
@@ -59,7 +59,6 @@ def start_control_plane(name: str, owner: Started | None, assets: Path | None = 
     place = Place(ledger.new(name, owner))
     try:
         plane = control_plane.start(place, programs, services="10.0.0.0/24", pods="10.1.0.0/16")
-        kuberay.apply_crds(plane.access)
     except BaseException:
         place.release()
         raise
@@ -76,7 +75,6 @@ def start_node_cluster(name: str, owner: Started | None) -> NodeCluster:
         place.join()
         addresses = place.addresses
         plane = control_plane.start(place, programs, services=addresses.services, pods=addresses.pods)
-        kuberay.apply_crds(plane.access)
         node.start(place, plane, programs)
     except BaseException:
         place.release()

@@ -1,7 +1,5 @@
 """kwok: nodes that only seem to run their pods, a thousand of them for a few hundred megabytes."""
 
-from pathlib import Path
-
 from cluster import go
 from cluster.access import Access
 from cluster.place import Place
@@ -9,7 +7,7 @@ from cluster.progress import step
 from cluster.versions import module
 
 
-def start_kwok(place: Place, access: Access, kubeconfig: Path, nodes: int) -> None:
+def start_kwok(place: Place, access: Access, nodes: int) -> None:
     """Add that many nodes to a control plane; kwok keeps them Ready and lets their pods seem to run."""
     program = go.programs(module("kwok")) / "kwok"
     with step(f"adding {nodes} kwok nodes to {place.ledger.name}"):
@@ -17,7 +15,7 @@ def start_kwok(place: Place, access: Access, kubeconfig: Path, nodes: int) -> No
             "kwok",
             [
                 str(program),
-                f"--kubeconfig={kubeconfig}",
+                f"--kubeconfig={access.kubeconfig}",
                 "--manage-all-nodes=false",
                 "--manage-nodes-with-annotation-selector=kwok.x-k8s.io/node=fake",
                 "--node-lease-duration-seconds=200",
