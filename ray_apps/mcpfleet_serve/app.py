@@ -1,0 +1,51 @@
+"""The Serve application: one deployment whose replicas host the servers.
+
+Serve starts, places, heals and scales the replicas; the calls come in by each replica's own door. The same site
+stands behind Serve's ingress for those who want it.
+"""
+
+from typing import Any
+
+from ray import serve
+
+from mcpfleet_api.serve import HostArgs, HostConfig
+from mcpfleet_serve.door import Door
+from mcpfleet_serve.host import Host
+from mcpfleet_serve.request import Receive, Send
+
+_hosts: list[Host] = []
+
+
+async def ingress(scope: Any, receive: Receive, send: Send) -> None:
+    """The site of this process's replica, for Serve's proxy."""
+    await _hosts[-1].site(scope, receive, send)
+
+
+@serve.deployment(name="Host", max_ongoing_requests=1000, graceful_shutdown_timeout_s=15)
+@serve.ingress(ingress)  # type: ignore[arg-type]
+class HostReplica:
+    """A replica that hosts servers."""
+
+    async def __init__(self, args: HostArgs) -> None:
+        self._host = Host(args, serve.get_replica_context().replica_id.unique_id)
+        self._door = Door(self._host.site, args.door_host, args.door_port)
+        _hosts.append(self._host)
+        await self._door.open()
+
+    async def reconfigure(self, config: dict[str, Any]) -> None:
+        """Serve hands over `user_config`, first at the start."""
+        await self._host.apply(HostConfig.model_validate(config))
+
+    async def check_health(self) -> None:
+        if not self._door.is_open():
+            raise RuntimeError("the door is closed")
+
+    async def __del__(self) -> None:
+        # Serve awaits this within graceful_shutdown_timeout_s; it knows nothing of the door's calls.
+        await self._door.close()
+        await self._host.close()
+
+
+def build(args: HostArgs) -> serve.Application:
+    """The application, as `import_path: mcpfleet_serve.app:build`."""
+    return HostReplica.bind(args)

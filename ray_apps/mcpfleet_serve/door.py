@@ -1,0 +1,83 @@
+"""The listener of a replica: calls come straight in here, past Serve's proxy."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Iterator
+from typing import Any, Final
+
+import uvicorn
+
+BACKLOG: Final = 2048
+KEEP_ALIVE_SECONDS: Final = 75
+DRAIN_SECONDS: Final = 10
+
+
+class _Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Signals are the replica's business."""
+        yield
+
+
+class Door:
+    """An HTTP listener on a port that replicas in one pod share (SO_REUSEPORT)."""
+
+    def __init__(self, app: Any, host: str, port: int) -> None:
+        self._socket = listening_socket(host, port)
+        config = uvicorn.Config(
+            app,
+            http="httptools",
+            lifespan="off",
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            date_header=False,
+            proxy_headers=False,
+            backlog=BACKLOG,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            timeout_graceful_shutdown=DRAIN_SECONDS,
+        )
+        self._server = _Server(config)
+        self._serving: asyncio.Task[None] | None = None
+
+    @property
+    def port(self) -> int:
+        return self._socket.getsockname()[1]
+
+    async def open(self) -> None:
+        """Return once connections are accepted."""
+        self._serving = asyncio.create_task(self._server.serve(sockets=[self._socket]))
+        while not self._server.started and not self._serving.done():
+            await asyncio.sleep(0.005)
+        if self._serving.done():
+            self._serving.result()
+
+    def is_open(self) -> bool:
+        return self._serving is not None and not self._serving.done()
+
+    async def close(self) -> None:
+        """Accept no more, let the calls in progress end, then close."""
+        self._server.should_exit = True
+        if self._serving is not None:
+            await self._serving
+        self._socket.close()
+
+
+def listening_socket(host: str, port: int) -> socket.socket:
+    """A bound socket that shares its port with other replicas' doors.
+
+    Raises:
+        OSError: the port is taken by someone who does not share it.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        listener.bind((host, port))
+        listener.setblocking(False)
+    except OSError:
+        listener.close()
+        raise
+    return listener

@@ -1,0 +1,116 @@
+"""The servers that one replica hosts, and the changes to them."""
+
+import asyncio
+import os
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+from mcpfleet_api.serve import FleetReport, HostArgs, HostConfig
+from mcpfleet_api.server import Server
+from mcpfleet_serve.aggregate import AggregateEndpoint
+from mcpfleet_serve.endpoint import ServerEndpoint
+from mcpfleet_serve.hosted import HostedServer
+from mcpfleet_serve.launch import Place
+from mcpfleet_serve.site import Site
+from mcpfleet_serve.stderr import StderrLog
+from mcpfleet_serve.streamable import McpApp
+
+JANITOR_SECONDS: Final = 10.0
+VERSION: Final = version("mcpfleet")
+LISTS: Final = ("tools", "prompts", "resources")
+
+
+def package_cache() -> Path:
+    """Where packages are installed: `$MCPFLEET_CACHE/packages`, by default below `~/.cache/mcpfleet`."""
+    cache = os.environ.get("MCPFLEET_CACHE")
+    if cache:
+        return Path(cache) / "packages"
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(home) / "mcpfleet" / "packages"
+
+
+class Host:
+    """All servers of one replica. Must be made on the event loop that it is to run on."""
+
+    def __init__(self, args: HostArgs, replica: str = "local") -> None:
+        self._args = args
+        self._replica = replica
+        self._place = Place(package_cache(), Path(args.base_folder) if args.base_folder else None)
+        self._endpoints: dict[str, ServerEndpoint] = {}
+        self._closing: set[asyncio.Future[None]] = set()
+        self._aggregate = AggregateEndpoint(args.fleet, VERSION, self._endpoints)
+        self.aggregate = McpApp(args.fleet, self._aggregate)
+        self.apps: dict[str, McpApp] = {}
+        self.site = Site(args, self)
+        self._janitor = asyncio.create_task(self._clean())
+
+    async def apply(self, config: HostConfig) -> None:
+        """Make the servers those of `config`. Only the ones that differ are stopped and started."""
+        wanted = {spec.name: spec for spec in config.servers}
+        gone = [name for name, endpoint in self._endpoints.items() if wanted.get(name) != endpoint.server.spec]
+        for name in gone:
+            self._remove(name)
+        for spec in config.servers:
+            if spec.name not in self._endpoints:
+                self._add(spec)
+        # The order of the file is the order of lists and of claims to a URI.
+        for ordered in (self._endpoints, self.apps):
+            entries = {name: ordered[name] for name in wanted}
+            ordered.clear()
+            ordered.update(entries)  # type: ignore[arg-type]
+        if gone:
+            self._tell_lists_changed()
+
+    def _add(self, spec: Server) -> None:
+        server = HostedServer(spec, self._place)
+        server.listeners.add(self._aggregate.tell)
+        server.on_lists_read = self._tell_lists_changed
+        endpoint = ServerEndpoint(server)
+        self._endpoints[spec.name] = endpoint
+        self.apps[spec.name] = McpApp(spec.name, endpoint)
+
+    def _remove(self, name: str) -> None:
+        endpoint, app = self._endpoints.pop(name), self.apps.pop(name)
+
+        async def close() -> None:
+            await app.close()
+            await endpoint.server.close()
+
+        task = asyncio.ensure_future(close())
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+    def _tell_lists_changed(self) -> None:
+        for kind in LISTS:
+            self._aggregate.tell(f"notifications/{kind}/list_changed", None)
+
+    async def _clean(self) -> None:
+        while True:
+            await asyncio.sleep(JANITOR_SECONDS)
+            now = time.monotonic()
+            for app in (self.aggregate, *self.apps.values()):
+                app.end_idle(now)
+
+    def report(self) -> FleetReport:
+        return FleetReport(
+            fleet=self._args.fleet,
+            version=VERSION,
+            replica=self._replica,
+            pid=os.getpid(),
+            endpoint="/mcp",
+            servers=tuple(endpoint.server.report() for endpoint in self._endpoints.values()),
+        )
+
+    def log(self, server: str) -> StderrLog | None:
+        endpoint = self._endpoints.get(server)
+        return endpoint.server.log if endpoint else None
+
+    async def close(self) -> None:
+        """End all servers and wait until nothing of them remains."""
+        self._janitor.cancel()
+        await self.aggregate.close()
+        for name in list(self._endpoints):
+            self._remove(name)
+        await asyncio.gather(*self._closing)

@@ -1,0 +1,54 @@
+"""What a server wrote to stderr: the last lines are kept, secrets blotted out, followers told."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Iterable
+from typing import Final
+
+LINES: Final = 1000
+LINE_LENGTH: Final = 4096
+HIDDEN: Final = "••••"
+# Shorter values ("1", "true", "eu") would blot out innocent text and protect nothing.
+SHORTEST_SECRET: Final = 6
+
+
+class StderrLog:
+    """A bounded log of lines for people."""
+
+    def __init__(self) -> None:
+        self._lines: deque[str] = deque(maxlen=LINES)
+        self._followers: set[asyncio.Queue[str]] = set()
+        self._secrets: tuple[str, ...] = ()
+
+    def hide(self, secrets: Iterable[str]) -> None:
+        """Replace these values wherever they turn up from now on; longest first."""
+        self._secrets = tuple(sorted({s for s in secrets if len(s) >= SHORTEST_SECRET}, key=len, reverse=True))
+
+    def clean(self, text: str) -> str:
+        """The text without the secrets."""
+        for secret in self._secrets:
+            text = text.replace(secret, HIDDEN)
+        return text
+
+    def write(self, line: str) -> None:
+        line = self.clean(line[:LINE_LENGTH].rstrip())
+        self._lines.append(line)
+        for follower in self._followers:
+            # A follower that does not read loses lines, not the server its log.
+            if follower.qsize() < LINES:
+                follower.put_nowait(line)
+
+    def last(self, count: int) -> list[str]:
+        return list(self._lines)[-count:] if count > 0 else []
+
+    async def follow(self, count: int) -> AsyncIterator[str]:
+        """The last `count` lines, then each new one, without end."""
+        queue: asyncio.Queue[str] = asyncio.Queue()
+        self._followers.add(queue)
+        try:
+            for line in self.last(count):
+                yield line
+            while True:
+                yield await queue.get()
+        finally:
+            self._followers.discard(queue)

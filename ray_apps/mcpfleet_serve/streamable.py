@@ -1,0 +1,383 @@
+"""Streamable HTTP, both eras, as an ASGI application in front of one endpoint.
+
+MCP: basic/transports of 2025-11-25 (sessions) and 2026-07-28 (one POST, one answer). The era follows from the
+`MCP-Protocol-Version` header, as in the official SDKs.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import msgspec
+from mcp.shared import inbound
+from msgspec import UNSET
+
+from mcpfleet_serve import wire
+from mcpfleet_serve.call import Call
+from mcpfleet_serve.channel import ServerFailure
+from mcpfleet_serve.endpoint import Endpoint
+from mcpfleet_serve.exchange import Exchange
+from mcpfleet_serve.handshake import Era
+from mcpfleet_serve.request import HttpError, Request
+from mcpfleet_serve.session import Session
+
+PING_SECONDS: Final = 15.0  # keeps idle streams open through proxies
+# Most answers come sooner; only for the rest is a task spent on watching for a client that leaves.
+WATCH_AFTER_SECONDS: Final = 0.05
+SESSION_IDLE_SECONDS: Final = 600.0
+MAX_SESSIONS: Final = 10_000
+
+STANDALONE: Final = b"null"
+STREAM_HEADERS: Final = [
+    (b"content-type", b"text/event-stream"),
+    (b"cache-control", b"no-cache, no-transform"),
+    (b"x-accel-buffering", b"no"),
+]
+JSON_HEADER: Final = (b"content-type", b"application/json")
+
+
+class McpApp:
+    """One MCP endpoint over HTTP."""
+
+    def __init__(self, name: str, endpoint: Endpoint) -> None:
+        self._name = name
+        self.endpoint = endpoint
+        self.sessions: dict[str, Session] = {}
+        self._ending: set[asyncio.Future[None]] = set()
+
+    async def __call__(self, request: Request) -> None:
+        if request.method == "POST":
+            await self._post(request)
+        elif request.method == "GET":
+            await self._get(request)
+        elif request.method == "DELETE":
+            await self._delete(request)
+        else:
+            await request.respond(405, b"", [(b"allow", b"GET, POST, DELETE")])
+
+    # POST
+
+    async def _post(self, request: Request) -> None:
+        kind = request.header(b"content-type").partition(";")[0].strip().lower()
+        if kind != "application/json":
+            raise HttpError(415, "Content-Type must be application/json")
+        accept = request.header(b"accept")
+        if "*/*" not in accept and not ("application/json" in accept and "text/event-stream" in accept):
+            raise HttpError(406, "Accept must list both application/json and text/event-stream")
+        body = await request.body()
+        try:
+            message = wire.decode_message(body)
+        except (msgspec.ValidationError, RecursionError):
+            await refuse(request, wire.RpcError(wire.INVALID_REQUEST, "the body must be one JSON-RPC message"))
+            return
+        except msgspec.DecodeError as error:
+            await refuse(request, wire.RpcError(wire.PARSE_ERROR, f"the body is not JSON: {error}"))
+            return
+        version = request.header(b"mcp-protocol-version")
+        if version and version not in wire.LEGACY_VERSIONS:
+            await self._modern(request, body, message)
+        else:
+            await self._legacy(request, message)
+
+    # The modern era
+
+    async def _modern(self, request: Request, body: bytes, message: wire.Message) -> None:
+        if message.id is UNSET:
+            # A notification: nothing in this era acts on one, and a client may send it all the same.
+            version = inbound.unsupported_protocol_version_rejection(request.header(b"mcp-protocol-version"))
+            if version is not None:
+                await refuse(request, wire.RpcError(version.code, version.message, version.data))
+            elif message.method is UNSET or message.jsonrpc != "2.0":
+                await refuse(request, wire.RpcError(wire.INVALID_REQUEST, "the body must be one JSON-RPC message"))
+            else:
+                await request.respond(202, b"")
+            return
+        client_id = bytes(message.id)
+        if message.method is UNSET or message.jsonrpc != "2.0" or not _is_request_id(client_id):
+            await refuse(request, wire.RpcError(wire.INVALID_REQUEST, "the body must be one JSON-RPC request"))
+            return
+        params = None if message.params is UNSET else bytes(message.params)
+        if not _is_well_formed(request, message.method, params):
+            rejection = classify(request, body)
+            if rejection is not None:
+                await refuse(request, rejection, client_id)
+                return
+        if message.method == "initialize":
+            await refuse(request, wire.RpcError(wire.METHOD_NOT_FOUND, "Method not found"), client_id)
+            return
+        call = Call(Exchange(client_id), message.method, params, Era.MODERN, request.principal())
+        if message.method == "tools/call":
+            call.headers = request.headers_with_prefix(b"mcp-param-")
+            rejection = self._check_parameters(call)
+            if rejection is not None:
+                await refuse(request, rejection, client_id)
+                return
+        await self._run(request, call, lambda code: inbound.ERROR_CODE_HTTP_STATUS.get(code, 200))
+
+    def _check_parameters(self, call: Call) -> wire.RpcError | None:
+        """The `Mcp-Param-*` headers against the arguments that they repeat."""
+        name = wire.decode_params(call.params or b"{}").name
+        schema = None if name is UNSET else self.endpoint.input_schema(str(wire.decode_json(bytes(name))))
+        if schema is None or (not call.headers and inbound.X_MCP_HEADER_KEY not in str(schema)):
+            return None
+        arguments = wire.decode_json(call.params or b"{}").get("arguments") or {}
+        rejection = inbound.validate_mcp_param_headers(schema, arguments, call.headers)
+        return None if rejection is None else wire.RpcError(rejection.code, rejection.message, rejection.data)
+
+    # The legacy era
+
+    async def _legacy(self, request: Request, message: wire.Message) -> None:
+        if message.jsonrpc != "2.0":
+            await refuse(request, wire.RpcError(wire.INVALID_REQUEST, "the body must be one JSON-RPC message"))
+            return
+        if message.method == "initialize" and message.id is not UNSET:
+            await self._initialize(request, message)
+            return
+        session = self._session(request)
+        params = None if message.params is UNSET else bytes(message.params)
+        if message.id is UNSET:
+            if message.method == "notifications/cancelled":
+                _cancel_named(session, params)
+            elif message.method is not UNSET:
+                self.endpoint.heard(session, message.method, params)
+            await request.respond(202, b"")
+        elif message.method is UNSET:
+            session.hear_answer(message)
+            await request.respond(202, b"")
+        else:
+            exchange = Exchange(bytes(message.id))
+            call = Call(exchange, message.method, params, Era.LEGACY, session.principal, session)
+            session.open_requests += 1
+            try:
+                await self._run(request, call, lambda _: 200)
+            finally:
+                session.open_requests -= 1
+                session.last_used = time.monotonic()
+
+    async def _initialize(self, request: Request, message: wire.Message) -> None:
+        if request.header(b"mcp-session-id"):
+            raise HttpError(400, "initialize opens a session; it takes no Mcp-Session-Id")
+        if len(self.sessions) >= MAX_SESSIONS:
+            raise HttpError(503, "too many open sessions", [(b"retry-after", b"10")])
+        params = None if message.params is UNSET else bytes(message.params)
+        client = wire.decode_json(params) if params else None
+        client_id = bytes(message.id)  # type: ignore[arg-type]
+        if not isinstance(client, dict) or "protocolVersion" not in client:
+            error = wire.RpcError(wire.INVALID_PARAMS, "params.protocolVersion is missing")
+            await refuse(request, error, client_id)
+            return
+        session = Session(request.principal(), client)
+        call = Call(Exchange(client_id), "initialize", params, Era.LEGACY, session.principal, session)
+        try:
+            await self._attempt(call, self.endpoint.initialize(session, call))
+            while call.exchange.answer is None:
+                # A server that asks or tells something amid the handshake is out of order.
+                await call.exchange.ready()
+                call.exchange.next_event()
+            if call.exchange.error_code is None:
+                self.sessions[session.id] = session
+        finally:
+            if session.id not in self.sessions:
+                await session.close()
+        headers = [JSON_HEADER]
+        if session.id in self.sessions:
+            headers.append((b"mcp-session-id", session.id.encode()))
+        await request.respond(200, call.exchange.answer or b"", headers)
+
+    def _session(self, request: Request) -> Session:
+        session_id = request.header(b"mcp-session-id")
+        if not session_id:
+            raise HttpError(400, "Mcp-Session-Id is missing; open a session with initialize")
+        session = self.sessions.get(session_id)
+        # Another caller's session looks like one that never was.
+        if session is None or session.principal != request.principal():
+            raise HttpError(404, "Session not found")
+        if session.is_lost:
+            self._end(session)
+            raise HttpError(404, "Session not found: the server instance that held it has ended")
+        session.last_used = time.monotonic()
+        return session
+
+    async def _get(self, request: Request) -> None:
+        if "text/event-stream" not in request.header(b"accept"):
+            raise HttpError(406, "Accept must list text/event-stream")
+        if request.header(b"mcp-protocol-version") in wire.MODERN_VERSIONS:
+            raise HttpError(405, "this protocol version has no GET stream", [(b"allow", b"POST")])
+        session = self._session(request)
+        session.open_requests += 1
+        watch = Watch(request, session.standalone, after=0)
+        try:
+            await send_stream(request, session.standalone)
+        finally:
+            watch.stop()
+            session.standalone.gone = False
+            session.open_requests -= 1
+            session.last_used = time.monotonic()
+
+    async def _delete(self, request: Request) -> None:
+        self._end(self._session(request))
+        await request.respond(200, b"")
+
+    def _end(self, session: Session) -> None:
+        self.sessions.pop(session.id, None)
+        task = asyncio.ensure_future(session.close())
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
+
+    def end_idle(self, now: float) -> None:
+        """End the sessions that nobody has used for long."""
+        for session in list(self.sessions.values()):
+            if not session.open_requests and now - session.last_used > SESSION_IDLE_SECONDS:
+                self._end(session)
+
+    async def close(self) -> None:
+        sessions, self.sessions = list(self.sessions.values()), {}
+        await asyncio.gather(*(session.close() for session in sessions), *self._ending)
+
+    # Answers
+
+    async def _attempt(self, call: Call, work: Awaitable[None]) -> None:
+        try:
+            await work
+        except wire.RpcError as error:
+            call.exchange.fail_with(error)
+        except msgspec.DecodeError as error:
+            call.exchange.fail_with(wire.RpcError(wire.INVALID_PARAMS, str(error)))
+        except ServerFailure as failure:
+            error = wire.RpcError(
+                wire.SERVER_UNAVAILABLE,
+                f"{self._name}: {failure.message}",
+                {"server": self._name, "reason": failure.reason},
+            )
+            call.exchange.fail_with(error)
+
+    async def _run(self, request: Request, call: Call, status_of: Callable[[int], int]) -> None:
+        """Send a request on and its answer back: as JSON if nothing precedes it, else as a stream."""
+        exchange, session = call.exchange, call.session
+        watch = Watch(request, exchange)
+        if session is not None:
+            session.calls[exchange.client_id] = lambda: _cancel(call)
+        try:
+            await self._attempt(call, self.endpoint.dispatch(call))
+            await exchange.ready()
+            if exchange.answer is not None and not exchange.has_events():
+                code = exchange.error_code
+                await request.respond(200 if code is None else status_of(code), exchange.answer, [JSON_HEADER])
+            else:
+                await send_stream(request, exchange)
+        finally:
+            watch.stop()
+            if session is not None:
+                session.calls.pop(exchange.client_id, None)
+            if exchange.answer is None:
+                _cancel(call)
+
+
+def _cancel_named(session: Session, params: bytes | None) -> None:
+    named = wire.decode_params(params or b"{}").request_id
+    cancel = None if named is UNSET else session.calls.get(bytes(named))
+    if cancel is not None:
+        cancel()
+
+
+def _cancel(call: Call) -> None:
+    if call.cancel is not None:
+        call.cancel()
+    call.exchange.abandon()
+
+
+class Watch:
+    """Looks out for a client that leaves, and for silence that calls for a sign of life.
+
+    Most answers come before it starts, so that most calls do not pay for it.
+    """
+
+    def __init__(self, request: Request, exchange: Exchange, after: float = WATCH_AFTER_SECONDS) -> None:
+        self._request = request
+        self._exchange = exchange
+        self._task: asyncio.Task[None] | None = None
+        self._timer = asyncio.get_running_loop().call_later(after, self._start)
+
+    def _start(self) -> None:
+        self._task = asyncio.ensure_future(self._look())
+
+    async def _look(self) -> None:
+        leaving = asyncio.ensure_future(self._request.disconnected())
+        try:
+            while not leaving.done():
+                await asyncio.wait({leaving}, timeout=PING_SECONDS)
+                self._exchange.nudge()
+            self._exchange.abandon()
+        finally:
+            leaving.cancel()
+
+    def stop(self) -> None:
+        self._timer.cancel()
+        if self._task is not None:
+            self._task.cancel()
+
+
+async def send_stream(request: Request, exchange: Exchange) -> None:
+    """Send what comes for a request as server-sent events, the answer last."""
+    await request.start(200, STREAM_HEADERS)
+    while not exchange.gone:
+        chunks: list[bytes] = []
+        while (event := exchange.next_event()) is not None:
+            chunks.append(_event(event))
+        if exchange.answer is not None:
+            if exchange.client_id != STANDALONE:
+                chunks.append(_event(exchange.answer))
+            await request.finish(b"".join(chunks))
+            return
+        if exchange.overflowed:
+            break
+        await request.send(b"".join(chunks) or b": ping\n\n")
+        await exchange.ready()
+    await request.finish(b"")
+
+
+def _event(message: bytes) -> bytes:
+    # A message is one line of JSON as it came; a server that breaks lines inside it sends one data line for each.
+    return b"event: message\ndata: " + message.replace(b"\r", b"").replace(b"\n", b"\ndata: ") + b"\n\n"
+
+
+async def refuse(request: Request, error: wire.RpcError, client_id: bytes = b"null") -> None:
+    """Answer with an error that the request itself is to blame for."""
+    status = inbound.ERROR_CODE_HTTP_STATUS.get(error.code, 400)
+    await request.respond(status, wire.error_response(client_id, error.encode()), [JSON_HEADER])
+
+
+def _is_request_id(raw: bytes) -> bool:
+    return raw[:1] == b'"' or raw.lstrip(b"-").isdigit()
+
+
+def _is_well_formed(request: Request, method: str, params: bytes | None) -> bool:
+    """Whether a modern request passes all checks of its envelope at first sight. If not, `classify` finds out why."""
+    if params is None or request.has_repeated_headers:
+        return False
+    try:
+        known = wire.decode_params(params)
+    except msgspec.DecodeError:
+        return False
+    meta = known.meta
+    if meta is UNSET or meta.client_capabilities is UNSET or meta.protocol_version not in wire.MODERN_VERSIONS:
+        return False
+    if meta.protocol_version != request.header(b"mcp-protocol-version") or request.header(b"mcp-method") != method:
+        return False
+    named = known.uri if method == "resources/read" else known.name
+    if method not in inbound.NAME_BEARING_METHODS or named is UNSET:
+        return True
+    return bytes(named) == b'"' + request.header(b"mcp-name").encode() + b'"'
+
+
+def classify(request: Request, body: bytes) -> wire.RpcError | None:
+    """Why a modern request is refused, in the words of the official SDK; None if it is fine after all."""
+    headers = request.all_headers()
+    repeated = inbound.find_duplicated_routing_header(headers)
+    if repeated is not None:
+        return wire.RpcError(inbound.HEADER_MISMATCH, f"{repeated} header appears more than once")
+    verdict = inbound.classify_inbound_request(wire.decode_json(body), headers=dict(headers))
+    if isinstance(verdict, inbound.InboundLadderRejection):
+        return wire.RpcError(verdict.code, verdict.message, verdict.data)
+    return None
