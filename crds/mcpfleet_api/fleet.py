@@ -80,9 +80,11 @@ def _faults_of_volume_names(spec: View) -> Iterator[Fault]:
                 )
 
 
+# CEL has no variables; a list of one that `all` walks over is one. Without it, 500 servers of 16 volumes each
+# would go beyond what the API server spends on a rule.
 VOLUMES_EXIST: Final = Rule(
     "a server's volumes must be among spec.volumes",
-    "self.servers.all(s, s.volumes.all(v, self.volumes.exists(w, w.name == v)))",
+    "[self.volumes.map(v, v.name)].all(names, self.servers.all(s, s.volumes.all(v, v in names)))",
     _faults_of_volume_names,
 )
 
