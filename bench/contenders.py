@@ -118,7 +118,7 @@ def running(all_: tuple[Contender, ...], scratch: Path) -> Iterator[list[Running
                 port = free_port()
                 values = {"port": port, "fleet": scratch / "fleet.yaml"}
                 command = [part.format(**values) for part in contender.command]
-                log = scratch / f"{contender.name.split(',')[0]}.log"
+                log = contender.name.partition(",")[0]
                 processes[contender.command] = start(command, log, pipes=not contender.path), port
         yield [_ready(contender, *processes[contender.command]) for contender in all_]
     finally:
@@ -127,10 +127,12 @@ def running(all_: tuple[Contender, ...], scratch: Path) -> Iterator[list[Running
 
 
 def start(
-    command: list[str], log: Path, *, pipes: bool = False, environment: Mapping[str, str] = os.environ
+    command: list[str], log: str, *, pipes: bool = False, environment: Mapping[str, str] = os.environ
 ) -> subprocess.Popen:
-    """Start a program in a process group of its own; what it says goes to the log, or its pipes are ours."""
-    with log.open("wb") as opened:
+    """Start a program in a process group of its own, its pipes ours or what it says in bench/out/logs."""
+    logs = load.OUT / "logs"
+    logs.mkdir(parents=True, exist_ok=True)
+    with (logs / f"{log}.log").open("wb") as opened:
         return subprocess.Popen(
             command,
             env=environment,
@@ -192,7 +194,7 @@ def post_until_answered(
     with httpx2.Client(timeout=30) as client:
         while time.monotonic() < deadline:
             if process.poll() is not None:
-                raise SystemExit(f"{process.args[:3]} ended with {process.returncode}: see its log")
+                raise SystemExit(f"{process.args[:3]} ended with {process.returncode}; see bench/out/logs")
             try:
                 answer = client.post(url, headers=headers, json=body)
             except httpx2.TransportError as error:

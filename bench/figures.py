@@ -33,12 +33,12 @@ def call(tool: str, arguments: Mapping[str, object]) -> tuple[dict[str, str], di
     return field.JSON_OR_SSE | of_tool, {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
 
 
-def quickstart(scratch: Path, environment: Mapping[str, str]) -> tuple[dict[str, float], dict[str, float]]:
+def quickstart(environment: Mapping[str, str]) -> tuple[dict[str, float], dict[str, float]]:
     """Seconds from the command line to the first right answer and to all servers Ready; then MiB, once all are."""
     port = field.free_port()
     start = time.monotonic()
     command = [MCPFLEET, "up", str(QUICKSTART), "--port", str(port)]
-    process = field.start(command, scratch / "quickstart.log", environment=environment)
+    process = field.start(command, "quickstart", environment=environment)
     try:
         url = f"http://127.0.0.1:{port}/servers/everything/mcp"
         field.post_until_answered(url, *call("echo", {"message": "hello"}), process)
@@ -57,7 +57,7 @@ def new_server(scratch: Path) -> dict[str, float]:
     file = scratch / "fleet.yaml"
     file.write_text(field.FLEET)
     port = field.free_port()
-    process = field.start([MCPFLEET, "up", str(file), "--port", str(port)], scratch / "new-server.log")
+    process = field.start([MCPFLEET, "up", str(file), "--port", str(port)], "new server")
     try:
         base = f"http://127.0.0.1:{port}/servers"
         field.post_until_answered(f"{base}/everything/mcp", *call("echo", {"message": "hello"}), process)
@@ -125,11 +125,11 @@ def main() -> None:
                 "MCPFLEET_CACHE": str(scratch / "cold"),
                 "npm_config_cache": str(scratch / "npm"),
             }
-            times, _ = quickstart(scratch, empty)
+            times, _ = quickstart(empty)
             figures["cold"] = times
             console.print(table("mcpfleet up, nothing installed yet", "s", times, 1))
-        quickstart(scratch, os.environ)  # whatever was not installed is now
-        times, shares = quickstart(scratch, os.environ)
+        quickstart(os.environ)  # whatever was not installed is now
+        times, shares = quickstart(os.environ)
         figures |= {"warm": times, "memory": shares}
         console.print(table("mcpfleet up, packages installed", "s", times, 1))
         console.print(table("memory of the quickstart", "MiB", {**shares, "all": sum(shares.values())}, 0))

@@ -100,13 +100,17 @@ async def run(url: str, agents: int, cities: list[str], brain: Model | None) -> 
     """Send the agents out, wait for all of them, and gather what they found."""
     visits: list[ray.ObjectRef] = []
     with Progress() as progress:
-        bar = progress.add_task("cities", total=len(cities))
+        starting = progress.add_task("agents", total=agents)
+        visiting = progress.add_task("cities", total=len(cities))
+        crew = [Agent.remote(f"agent-{number:02}", url, brain) for number in range(agents)]
+        for agent in crew:
+            await agent.__ray_ready__.remote()
+            progress.advance(starting)
 
         async def follow(number: int) -> None:
-            agent = Agent.remote(f"agent-{number:02}", url, brain)
-            async for visit in agent.travel.remote(cities[number::agents]):
+            async for visit in crew[number].travel.remote(cities[number::agents]):
                 visits.append(visit)
-                progress.advance(bar)
+                progress.advance(visiting)
 
         await asyncio.gather(*(follow(number) for number in range(agents)))
     return await gather.remote(url, *visits)
@@ -117,7 +121,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     parser.add_argument("--url", default="http://127.0.0.1:8000/mcp", help="the fleet's aggregated endpoint")
     parser.add_argument("--agents", type=int, default=4)
-    parser.add_argument("--visits", type=int, default=40, help="cities to visit, by all agents together")
+    parser.add_argument("--visits", type=int, default=200, help="cities to visit, by all agents together")
     parser.add_argument("--plot", type=Path, default=Path("agents.png"))
     options = parser.parse_args()
     cities = [plan.CITIES[number % len(plan.CITIES)] for number in range(options.visits)]

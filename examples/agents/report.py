@@ -9,7 +9,9 @@ from rich.table import Table
 from toolbox import Call
 
 mpl.use("Agg")
+# Only after the choice of a backend that needs no screen.
 from matplotlib import pyplot as plt
+from matplotlib.ticker import NullFormatter, ScalarFormatter
 
 
 def table(calls: list[Call]) -> Table:
@@ -29,7 +31,7 @@ def plot(calls: list[Call], path: Path) -> None:
     groups = by_tool(calls)
     servers = sorted({tool.partition("__")[0] for tool in groups})
     colour = {server: f"C{index}" for index, server in enumerate(servers)}
-    agents = sorted({call.agent for call in calls})
+    agents = sorted({call.agent for call in calls if call.agent.startswith("agent-")})
     start = min(call.started for call in calls)
     figure, (left, right) = plt.subplots(1, 2, figsize=(14, 6), layout="constrained")
     for row, (tool, group) in enumerate(groups.items()):
@@ -38,11 +40,13 @@ def plot(calls: list[Call], path: Path) -> None:
         left.scatter(values, row + jitter, s=14, alpha=0.6, color=colour[tool.partition("__")[0]])
         left.plot([np.median(values)] * 2, [row - 0.35, row + 0.35], color="black", linewidth=2)
     left.set(title="latency of each call (line: median)", xlabel="ms", xscale="log")
+    left.xaxis.set_major_formatter(ScalarFormatter())
+    left.xaxis.set_minor_formatter(NullFormatter())
     left.set_yticks(range(len(groups)), groups)
     left.invert_yaxis()
     left.grid(axis="x", alpha=0.3)
     for server in servers:
-        of_server = [call for call in calls if call.tool.startswith(f"{server}__")]
+        of_server = [call for call in calls if call.tool.startswith(f"{server}__") and call.agent in agents]
         right.barh(
             [agents.index(call.agent) for call in of_server],
             [call.seconds for call in of_server],
