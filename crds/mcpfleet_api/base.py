@@ -87,6 +87,10 @@ class Model(BaseModel):
 
     rules: ClassVar[tuple[Rule, ...]] = ()
 
+    def manifest(self) -> dict[str, Any]:
+        """The object as YAML and JSON hold it, without what is left at its default."""
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_defaults=True)
+
     @model_validator(mode="wrap")
     @classmethod
     def _every_fault_at_once(cls, document: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:

@@ -30,12 +30,12 @@ Hostname = Annotated[
 HttpsUrl = Annotated[
     str,
     StringConstraints(max_length=2048),
-    Shape(r"^https://[^ \t\r\n]+$", 'is no HTTPS address; write it such as "https://login.example.com"'),
+    Shape(r"^https://[!-~]+$", 'is no HTTPS address; write it such as "https://login.example.com"'),
 ]
 Origin = Annotated[
     str,
     StringConstraints(max_length=300),
-    Shape(r"^https?://[^ /\t\r\n]+$", 'is no origin; write scheme and host, such as "https://app.example.com"'),
+    Shape(r"^https?://[!-.0-~]+$", 'is no origin; write scheme and host, such as "https://app.example.com"'),
 ]
 
 

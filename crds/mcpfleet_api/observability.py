@@ -22,7 +22,7 @@ class Tracing(Model):
     endpoint: Annotated[
         str,
         StringConstraints(max_length=2048),
-        Shape(r"^https?://[^ \t\r\n]+$", 'is no HTTP address; write it such as "http://otel-collector:4318"'),
+        Shape(r"^https?://[!-~]+$", 'is no HTTP address; write it such as "http://otel-collector:4318"'),
     ] = Field(description="Address of an OTLP collector, over HTTP.")
     sampling_ratio: Annotated[Number, Field(ge=0, le=1)] = Field(
         default=0.1, description="Share of the calls that are traced, unless the caller decided."

@@ -107,7 +107,7 @@ class Ray(Model):
         Annotated[
             str,
             StringConstraints(min_length=1, max_length=512),
-            Shape(r"^[^ \t\r\n]+$", "is no image; write it without spaces"),
+            Shape(r"^[!-~]+$", "is no image; write it without spaces"),
         ]
         | None
     ) = Field(default=None, description="Image of head and workers; left out, the operator's own.")

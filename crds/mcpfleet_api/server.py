@@ -126,7 +126,7 @@ class RemoteSource(Model):
     url: Annotated[
         str,
         StringConstraints(max_length=2048),
-        Shape(r"^https?://[^ \t\r\n]+$", 'is no HTTP address; write it such as "https://mcp.example.com/mcp"'),
+        Shape(r"^https?://[!-~]+$", 'is no HTTP address; write it such as "https://mcp.example.com/mcp"'),
     ] = Field(description="Address of its MCP endpoint.")
     headers_from: Annotated[tuple[Header, ...], Field(max_length=32), Keyed()] = Field(
         default=(), description="Headers to send with each request, such as an Authorization header."

@@ -21,6 +21,16 @@ _TAG: Final = "tag:yaml.org,2002:"
 _TRUE: Final = ("y", "yes", "true", "on")
 _FALSE: Final = ("n", "no", "false", "off")
 _INFINITY_OR_NOT_A_NUMBER: Final = re.compile(r"[-+]?\.inf|\.nan", re.IGNORECASE)
+_WORDS: Final = [word for name in _TRUE + _FALSE for word in (name, name.capitalize(), name.upper())]
+
+_SCALARS: Final = (
+    ("null", "~|null|Null|NULL|", "~nN"),
+    ("bool", "|".join(_WORDS), "yYtToOnNfF"),
+    ("int", r"[-+]?(0b[01_]{1,63}|0o?[0-7_]{1,21}|0x[0-9a-fA-F_]{1,16}|[1-9][0-9_]{0,18}|0)", "-+0123456789"),
+    ("float", r"[-+]?(\.[0-9_]+|[0-9][0-9_]*(\.[0-9_]*)?)([eE][-+]?[0-9]+)?", "-+.0123456789"),
+    ("float", r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)", "-+."),
+    ("merge", "<<", "<"),
+)
 
 
 class _KubernetesLoader(_Loader):
@@ -29,19 +39,31 @@ class _KubernetesLoader(_Loader):
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 - PyYAML's own name
 
 
-_WORDS: Final = [word for name in _TRUE + _FALSE for word in (name, name.capitalize(), name.upper())]
+class _KubernetesDumper(yaml.SafeDumper):
+    """Quotes text that either Kubernetes or PyYAML would misread, such as `y`; writes no aliases."""
 
-for _name, _pattern, _first in (
-    ("null", "~|null|Null|NULL|", "~nN"),
-    ("bool", "|".join(_WORDS), "yYtToOnNfF"),
-    ("int", r"[-+]?(0b[01_]{1,63}|0o?[0-7_]{1,21}|0x[0-9a-fA-F_]{1,16}|[1-9][0-9_]{0,18}|0)", "-+0123456789"),
-    ("float", r"[-+]?(\.[0-9_]+|[0-9][0-9_]*(\.[0-9_]*)?)([eE][-+]?[0-9]+)?", "-+.0123456789"),
-    ("float", r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)", "-+."),
-    ("merge", "<<", "<"),
-):
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - PyYAML's own signature
+        return True
+
+
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    # PyYAML folds these three as line breaks, and a space comes back; between double quotes it escapes them.
+    style = '"' if {"\x85", "\u2028", "\u2029"} & set(text) else None
+    return dumper.represent_scalar(_TAG + "str", text, style)
+
+
+_KubernetesDumper.add_representer(str, _text)
+
+for _name, _pattern, _first in _SCALARS:
     # An empty scalar has no first character; PyYAML looks it up under "".
     _firsts = [*_first, ""] if _name == "null" else [*_first]
-    _KubernetesLoader.add_implicit_resolver(_TAG + _name, re.compile(rf"(?:{_pattern})\Z"), _firsts)
+    for _reader_or_writer in (_KubernetesLoader, _KubernetesDumper):
+        _reader_or_writer.add_implicit_resolver(_TAG + _name, re.compile(rf"(?:{_pattern})\Z"), _firsts)
+
+
+def dump(value: Any) -> str:
+    """Plain data as one YAML document that Kubernetes reads back unchanged."""
+    return yaml.dump(value, Dumper=_KubernetesDumper, sort_keys=False, allow_unicode=True, width=110)
 
 
 class Place(NamedTuple):

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from mcpfleet_cli.yaml_document import MAX_DEPTH, Document, Flaw, Place, documents
+from mcpfleet_cli.yaml_document import MAX_DEPTH, Document, Flaw, Place, documents, dump
 
 SCALARS = yaml.safe_load((Path(__file__).parents[1] / "cases" / "scalars.yaml").read_text())
 TYPES = {"text": str, "number": (int, float), "bool": bool, "null": type(None)}
@@ -102,3 +102,11 @@ def test_empty_documents_and_a_byte_order_mark_are_nothing():
         {"a": 1}
     ]
     assert list(documents(b"")) == []
+
+
+@pytest.mark.parametrize(
+    "text", [*SCALARS["text"], *SCALARS["number"], *SCALARS["bool"], *SCALARS["null"], "\x85", "a\u2028b", "é"]
+)
+def test_text_is_written_so_that_it_stays_text(text: str):
+    assert read(dump({"a": text})).value == {"a": text}
+    assert yaml.safe_load(dump({"a": text})) == {"a": text}
