@@ -110,7 +110,8 @@ class Engine:
     def _say_what_serve_says(self, client: Any) -> None:
         for application in client.list_serve_statuses():
             status = application.app_status
-            message = status.message or " ".join(d.message for d in application.deployment_statuses if d.message)
+            messages = (status.message, *(deployment.message for deployment in application.deployment_statuses))
+            message = "\n".join(text for text in messages if text)
             said = (str(status.status.value), message)
             if said != self._said:
                 self._said = said
