@@ -41,7 +41,6 @@ metadata:
 spec:
   servers:
   - name: everything
-    isolation: Shared
     npm: {package: "@modelcontextprotocol/server-everything", version: 2026.8.31}
 """
 
