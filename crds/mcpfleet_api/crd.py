@@ -135,8 +135,12 @@ def _structural(emitted: Schema, definitions: Schema) -> Schema:
     schema = _without_null(emitted)
     if "$ref" in schema:
         name = schema.pop("$ref").removeprefix("#/$defs/")
-        # What a field says of itself goes before what its type says of all.
-        schema = definitions[name] | schema
+        known = definitions[name]
+        if "description" in schema:
+            # What a field says of itself takes the place of the first paragraph that its type says of all.
+            more = known.get("description", "").partition("\n\n")[2]
+            schema["description"] = "\n\n".join(filter(None, (schema["description"], more)))
+        schema = known | schema
     for noise in ("$defs", "title", "propertyNames"):
         schema.pop(noise, None)
     if schema.get("additionalProperties") is False:

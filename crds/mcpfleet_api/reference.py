@@ -1,20 +1,19 @@
 """Structural schemas → the field reference in Markdown. Pure."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 from mcpfleet_api.base import API_VERSION
 from mcpfleet_api.crd import Kind, Schema, structural
 
-_BOUNDS = {
-    "minimum": "at least {}",
-    "maximum": "at most {}",
-    "minLength": "{} characters or more",
-    "maxLength": "{} characters or fewer",
-    "minItems": "{} items or more",
-    "maxItems": "{} items or fewer",
-    "maxProperties": "{} entries or fewer",
-}
+# What is bounded: the least, the most, and the unit.
+_BOUNDS = (
+    ("minimum", "maximum", ""),
+    ("minLength", "maxLength", " characters"),
+    ("minItems", "maxItems", " items"),
+    ("minProperties", "maxProperties", " entries"),
+)
 
 
 def reference(kind: Kind) -> str:
@@ -35,7 +34,9 @@ def reference(kind: Kind) -> str:
             lines += _rules(section)
             lines += ["", "| field | type | default | bounds | meaning |", "|---|---|---|---|---|"]
             required = section.get("required", [])
-            lines += [_row(name, field, name in required) for name, field in section["properties"].items()]
+            lines += [
+                _row(path, name, field, required=name in required) for name, field in section["properties"].items()
+            ]
     return "\n".join(lines) + "\n"
 
 
@@ -61,33 +62,51 @@ def _keyed(schema: Schema) -> Iterator[tuple[str, str]]:
             yield name, key
 
 
-def _row(name: str, field: Schema, required: bool) -> str:
-    default = "**required**" if required else _code(field["default"]) if "default" in field else ""
+def _row(path: str, name: str, field: Schema, *, required: bool) -> str:
+    default = "**required**" if required else ""
+    if "default" in field and "properties" not in field:
+        default = _code(field["default"])
     meaning = field.get("description", "").replace("\n\n", " ")
-    cells = (f"`{name}`", _type(field), default, _bounds(field), meaning)
+    cells = (f"`{name}`", _type(f"{path}.{name}", field), default, _bounds(field), meaning)
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
-def _type(field: Schema) -> str:
+def _type(path: str, field: Schema) -> str:
     if field["type"] == "array":
-        return f"list of {_type(field['items'])}"
+        return f"list of {_type(f'{path}[]', field['items'])}"
     if "additionalProperties" in field:
-        return f"map to {_type(field['additionalProperties'])}"
+        return f"map to {_type(path, field['additionalProperties'])}"
     if "enum" in field:
         return " or ".join(f"`{choice}`" for choice in field["enum"])
+    if field.get("properties"):
+        return f"[object](#{_anchor(path)})"
     return str(field["type"])
 
 
+def _anchor(path: str) -> str:
+    """The address that GitHub gives to a heading."""
+    return re.sub(r"[^a-z0-9_-]", "", path.lower())
+
+
 def _bounds(field: Schema) -> str:
-    found = [words.format(field[name]) for name, words in _BOUNDS.items() if name in field]
-    if field.get("exclusiveMinimum"):
-        found = [words.replace("at least", "more than") for words in found]
+    found = [_range(field, *bounds) for bounds in _BOUNDS]
     if "pattern" in field:
         found.append(_code(field["pattern"]))
     # A list's items are scalars when they have no section of their own.
     if "items" in field and "properties" not in field["items"] and (each := _bounds(field["items"])):
         found.append(f"each {each}")
-    return ", ".join(found)
+    return ", ".join(filter(None, found))
+
+
+def _range(field: Schema, least: str, most: str, unit: str) -> str:
+    low, high = field.get(least), field.get(most)
+    if field.get("exclusiveMinimum"):
+        return f"above {low}, up to {high}{unit}"
+    if low is not None and high is not None:
+        return f"{low} to {high}{unit}"
+    if high is not None:
+        return f"up to {high}{unit}"
+    return f"{low}{unit} or more" if low is not None else ""
 
 
 def _code(value: Any) -> str:

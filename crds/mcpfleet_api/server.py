@@ -273,17 +273,11 @@ class Server(Model):
     rules: ClassVar = (exactly_one_of(*SOURCES), DEDICATED_ONLY)
 
     name: Name = Field(description="Its name in the fleet: in URLs, in tool prefixes, in status.")
-    npm: NpmSource | None = Field(default=None, description="A stdio server from the npm registry.")
-    pypi: PypiSource | None = Field(default=None, description="A stdio server from PyPI.")
-    command: CommandSource | None = Field(
-        default=None, description="A stdio server that is already there: in the image, or on this machine."
-    )
-    python: PythonSource | None = Field(
-        default=None, description="A Python server that runs inside the hosting replica."
-    )
-    remote: RemoteSource | None = Field(
-        default=None, description="A server that runs elsewhere and speaks Streamable HTTP."
-    )
+    npm: NpmSource | None = None
+    pypi: PypiSource | None = None
+    command: CommandSource | None = None
+    python: PythonSource | None = None
+    remote: RemoteSource | None = None
     env: Annotated[tuple[EnvVar, ...], Field(max_length=64), Keyed()] = Field(
         default=(), description="Environment variables."
     )

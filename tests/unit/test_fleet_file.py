@@ -93,9 +93,9 @@ def test_the_same_fleet_twice_is_a_mistake():
 
 
 def test_a_mistaken_document_leaves_the_others_usable():
-    loaded = parse((GOOD + "---\n" + GOOD.replace("shop", "Shop") + "---\na: [").encode(), "f.yaml")
+    loaded = parse((GOOD + "---\n" + GOOD.replace("shop", "Shop") + "---\na: ]").encode(), "f.yaml")
     assert len(loaded.fleets) == 1
-    assert [finding.line for finding in loaded.findings] == [11, 18]
+    assert [finding.line for finding in loaded.findings] == [11, 17]
 
 
 @pytest.mark.parametrize(
