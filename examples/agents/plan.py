@@ -80,10 +80,9 @@ async def visit(tools: Toolbox, agent: str, city: str, folder: str) -> Finding:
 
 
 async def remember(tools: Toolbox, findings: list[Finding]) -> int:
-    """Put all findings into the memory server's graph; how many of them it knows then."""
-    entities = [
-        {"name": finding.city, "entityType": "city", "observations": [finding.text]} for finding in findings
-    ]
+    """Put the last finding of each city into the memory server's graph; how many cities it knows then."""
+    by_city = {finding.city: finding.text for finding in findings}
+    entities = [{"name": city, "entityType": "city", "observations": [text]} for city, text in by_city.items()]
     await tools.call("memory__create_entities", entities=entities)
-    graph = json.loads(await tools.call("memory__open_nodes", names=[finding.city for finding in findings]))
+    graph = json.loads(await tools.call("memory__open_nodes", names=list(by_city)))
     return len(graph["entities"])
