@@ -85,4 +85,4 @@ async def remember(tools: Toolbox, findings: list[Finding]) -> int:
     entities = [{"name": city, "entityType": "city", "observations": [text]} for city, text in by_city.items()]
     await tools.call("memory__create_entities", entities=entities)
     graph = json.loads(await tools.call("memory__open_nodes", names=list(by_city)))
-    return len(graph["entities"])
+    return len({entity["name"] for entity in graph["entities"]})

@@ -45,12 +45,12 @@ def plot(calls: list[Call], path: Path) -> None:
     left.set_yticks(range(len(groups)), groups)
     left.invert_yaxis()
     left.grid(axis="x", alpha=0.3)
-    for server in servers:
-        of_server = [call for call in calls if call.tool.startswith(f"{server}__") and call.agent in agents]
+    for server in sorted({call.tool.partition("__")[0] for call in calls if call.agent in agents}):
+        turns = [call for call in calls if call.tool.startswith(f"{server}__") and call.agent in agents]
         right.barh(
-            [agents.index(call.agent) for call in of_server],
-            [call.seconds for call in of_server],
-            left=[call.started - start for call in of_server],
+            [agents.index(call.agent) for call in turns],
+            [call.seconds for call in turns],
+            left=[call.started - start for call in turns],
             color=colour[server],
             label=server,
             height=0.7,
@@ -58,7 +58,7 @@ def plot(calls: list[Call], path: Path) -> None:
     right.set(title="who called when", xlabel="seconds since the first call")
     right.set_yticks(range(len(agents)), agents)
     right.invert_yaxis()
-    right.legend(loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=len(servers))
+    right.legend(loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=5)
     figure.savefig(path, dpi=120)
     plt.close(figure)
 
