@@ -1,6 +1,7 @@
 """What every type of the API shares: frozen, camelCase outside, strict about unknown fields."""
 
 import re
+from collections.abc import Mapping
 from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Final, Self, get_args
@@ -20,7 +21,7 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, core_schema
 
-from mcpfleet_api.rules import Fault, Rule, View, duplicates
+from mcpfleet_api.rules import Fault, Rule, View, duplicates, fields_of
 
 GROUP: Final = "mcpfleet.dev"
 VERSION: Final = "v1alpha1"
@@ -96,6 +97,7 @@ class Model(BaseModel):
     def _every_fault_at_once(cls, document: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
         if isinstance(document, cls):
             return handler(document)
+        document = cls._without_empty_fields(document)
         faults = [fault for rule in cls.rules for fault in rule.faults(View(cls, document))]
         faults += cls._twice_the_same_key(document)
         try:
@@ -107,6 +109,18 @@ class Model(BaseModel):
         if faults:
             raise cls._error(None, faults)
         return value
+
+    @classmethod
+    def _without_empty_fields(cls, document: Any) -> Any:
+        """The document with `field:` and nothing after it taken for its default, as the API server takes it."""
+        if not isinstance(document, Mapping):
+            return document
+        fields = fields_of(cls)
+        return {
+            name: value
+            for name, value in document.items()
+            if value is not None or name not in fields or fields[name][1].is_required()
+        }
 
     @classmethod
     def _twice_the_same_key(cls, document: Any) -> list[Fault]:
@@ -153,7 +167,7 @@ Number = Annotated[float, Strict()]
 
 DNS_LABEL: Final = r"^[a-z]([-a-z0-9]*[a-z0-9])?$"
 OBJECT_NAME: Final = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
-DURATION: Final = r"^([0-9]+h)?([0-9]+m)?([0-9]+s)?$"
+DURATION: Final = r"^([0-9]{1,5}h)?([0-9]{1,5}m)?([0-9]{1,6}s)?$"
 
 # A name that may stand in a Kubernetes object name, a URL path segment and a tool prefix alike.
 Name = Annotated[

@@ -67,7 +67,7 @@ class View:
         if not isinstance(self.document, Mapping):
             return None
         for key in (name, attribute):
-            if key in self.document:
+            if self.document.get(key) is not None:
                 return self.document[key]
         return None if field.is_required() else field.get_default(call_default_factory=True)
 
