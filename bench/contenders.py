@@ -19,7 +19,7 @@ import load
 from mcpfleet_api.server import NpmSource, PypiSource
 from mcpfleet_serve.packages import Installed, install
 
-CACHE = Path(os.environ.get("MCPFLEET_CACHE") or Path.home() / ".cache" / "mcpfleet") / "bench"
+CACHE = load.OUT / "packages"
 EVERYTHING = NpmSource(package="@modelcontextprotocol/server-everything", version="2026.8.31")
 MCP_PROXY = PypiSource(package="mcp-proxy", version="0.13.0")
 SUPERGATEWAY = NpmSource(package="supergateway", version="4.0.0")
@@ -202,7 +202,7 @@ def post_until_answered(
                 if answer.status_code == httpx2.codes.OK and '"result"' in answer.text:
                     return answer
                 last = f"{answer.status_code} {answer.text[:300]}"
-            time.sleep(0.02)
+            time.sleep(0.05)
     raise SystemExit(f"{url} did not answer within {limit} s: {last}")
 
 

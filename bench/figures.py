@@ -135,11 +135,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         scratch = Path(name)
         if arguments.cold:
-            empty = {
-                **os.environ,
-                "MCPFLEET_CACHE": str(scratch / "cold"),
-                "npm_config_cache": str(scratch / "npm"),
-            }
+            empty = {**os.environ, "MCPFLEET_CACHE": str(scratch / "cold")}
             times, _ = quickstart(empty)
             figures["cold"] = times
             console.print(table("mcpfleet up, nothing installed yet", "s", times, 1))

@@ -22,7 +22,7 @@ from model import Model
 from plan import Finding
 from rich.console import Console
 from rich.progress import Progress
-from toolbox import Call, Toolbox
+from toolbox import Call, Toolbox, ToolFailed
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,10 @@ class Agent:
 
     async def _visit(self, tools: Toolbox, city: str, folder: str) -> Finding:
         if self._brain is None:
-            return await plan.visit(tools, self._name, city, folder)
+            try:
+                return await plan.visit(tools, self._name, city, folder)
+            except (ToolFailed, MCPError) as error:  # one city less; the others still count
+                return Finding(city, self._name, f"{city}: {error}")
         task = plan.TASK.format(agent=self._name, city=city, folder=folder, file=plan.file_of(city))
         return Finding(city, self._name, await model.work(self._brain, tools, task))
 
