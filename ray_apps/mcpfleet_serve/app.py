@@ -13,23 +13,26 @@ from mcpfleet_serve.door import Door
 from mcpfleet_serve.host import Host
 from mcpfleet_serve.request import Receive, Send
 
-_hosts: list[Host] = []
+
+async def _ingress(scope: Any, receive: Receive, send: Send) -> None:
+    assert Host.of_this_process is not None, "the replica makes its host first"
+    await Host.of_this_process.site(scope, receive, send)
 
 
-async def ingress(scope: Any, receive: Receive, send: Send) -> None:
-    """The site of this process's replica, for Serve's proxy."""
-    await _hosts[-1].site(scope, receive, send)
+def ingress() -> Any:
+    """The site of this process's replica, for Serve's proxy; Serve calls this in each replica."""
+    return _ingress
 
 
 @serve.deployment(name="Host", max_ongoing_requests=1000, graceful_shutdown_timeout_s=15)
-@serve.ingress(ingress)  # type: ignore[arg-type]
+@serve.ingress(ingress)
 class HostReplica:
     """A replica that hosts servers."""
 
     async def __init__(self, args: HostArgs) -> None:
         self._host = Host(args, serve.get_replica_context().replica_id.unique_id)
         self._door = Door(self._host.site, args.door_host, args.door_port)
-        _hosts.append(self._host)
+        Host.of_this_process = self._host
         await self._door.open()
 
     async def reconfigure(self, config: dict[str, Any]) -> None:

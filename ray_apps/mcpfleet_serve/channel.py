@@ -1,6 +1,5 @@
 """A channel carries JSON-RPC messages to and from one running MCP server, as bytes and in order."""
 
-import asyncio
 from collections.abc import Mapping
 from typing import Protocol
 
@@ -46,8 +45,8 @@ class Channel(Protocol):
         """Hand over one message; `headers` matter only to channels over HTTP. Never blocks."""
         ...
 
-    def writable(self) -> asyncio.Future[None] | None:
-        """None while the server keeps up with what it is sent, else a future for when it does again."""
+    def backlog(self) -> int:
+        """Bytes that wait because the server does not read them."""
         ...
 
     async def close(self) -> None:

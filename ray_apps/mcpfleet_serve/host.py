@@ -5,7 +5,7 @@ import os
 import time
 from importlib.metadata import version
 from pathlib import Path
-from typing import Final
+from typing import ClassVar, Final
 
 from mcpfleet_api.serve import FleetReport, HostArgs, HostConfig
 from mcpfleet_api.server import Server
@@ -33,6 +33,9 @@ def package_cache() -> Path:
 
 class Host:
     """All servers of one replica. Must be made on the event loop that it is to run on."""
+
+    # Serve pickles the deployment's class by value, so a global beside it would not be the one that ingress reads.
+    of_this_process: ClassVar["Host | None"] = None
 
     def __init__(self, args: HostArgs, replica: str = "local") -> None:
         self._args = args

@@ -4,6 +4,7 @@ Its failure is a fact that the report shows; nothing of it reaches the other ser
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ from mcpfleet_serve.stderr import StderrLog
 STEADY_SECONDS: Final = 30.0
 LONGEST_BACKOFF_SECONDS: Final = 60.0
 REFRESH_DELAY_SECONDS: Final = 0.1
+
+logger = logging.getLogger(__name__)
 
 Listener = Callable[[str, bytes | None], None]
 
@@ -82,6 +85,10 @@ class HostedServer:
                 failure = await self._watch(running)
             except ServerFailure as error:
                 failure = error
+            except Exception as error:
+                # The last net: a mistake of ours costs this server a restart, not its keeper.
+                logger.exception("server %s", self.spec.name)
+                failure = ServerFailure("InternalError", f"{type(error).__name__}: {error}")
             if failure is None:
                 self._set(ServerState.ASLEEP)
                 await self._wake.wait()

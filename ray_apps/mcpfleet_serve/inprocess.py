@@ -164,8 +164,8 @@ class PythonChannel:
         with suppress(RuntimeError):  # the server's loop has ended; `ended` told so
             self._runtime.loop.call_soon_threadsafe(self._queue.put_nowait, data)
 
-    def writable(self) -> asyncio.Future[None] | None:
-        return None
+    def backlog(self) -> int:
+        return 0
 
     def pids(self) -> tuple[int, ...]:
         return ()

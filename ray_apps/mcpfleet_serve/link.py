@@ -21,6 +21,7 @@ PROGRESS: Final = "notifications/progress"
 LOG: Final = "notifications/message"
 CANCELLED: Final = "notifications/cancelled"
 LISTEN: Final = "subscriptions/listen"
+MAX_BACKLOG_BYTES: Final = 32 * 1024 * 1024
 
 
 class Audience:
@@ -116,8 +117,11 @@ class Link:
         self._next_id += 1
         number = self._next_id
         pending = _Pending(exchange, method, transform=transform, on_end=on_end)
-        if self.failure is not None:
-            exchange.fail_with(unavailable(self.failure))
+        failure = self.failure
+        if failure is None and self.channel.backlog() > MAX_BACKLOG_BYTES:
+            failure = ServerFailure("Overloaded", "the server does not read what it is sent; try again later")
+        if failure is not None:
+            exchange.fail_with(unavailable(failure))
             if on_end is not None:
                 on_end()
             return number

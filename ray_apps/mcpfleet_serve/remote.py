@@ -188,8 +188,8 @@ class RemoteChannel:
         assert self._receiver is not None
         self._receiver.ended(ServerFailure(reason, message))
 
-    def writable(self) -> asyncio.Future[None] | None:
-        return None
+    def backlog(self) -> int:
+        return 0
 
     def pids(self) -> tuple[int, ...]:
         return ()

@@ -18,7 +18,6 @@ MAX_MESSAGE_BYTES: Final = 64 * 1024 * 1024
 CLOSE_GRACE_SECONDS: Final = 2.0  # after stdin closed: the MCP way to end a server
 TERM_GRACE_SECONDS: Final = 3.0
 DRAIN_SECONDS: Final = 0.5
-HIGH_WATER_BYTES: Final = 4 * 1024 * 1024
 TOLD_LINES: Final = 8
 
 # What a child may know of its host. All else (Ray's own settings, other servers' secrets) stays here.
@@ -70,9 +69,7 @@ class StdioChannel:
         except OSError as error:
             raise ServerFailure("CommandNotRunnable", f"{self._argv[0]!r}: {error.strerror}") from None
         self._child, self._transport = child, transport
-        stdin = cast("asyncio.WriteTransport", transport.get_pipe_transport(0))
-        stdin.set_write_buffer_limits(high=HIGH_WATER_BYTES)
-        self._stdin = stdin
+        self._stdin = cast("asyncio.WriteTransport", transport.get_pipe_transport(0))
         child.exited.add_done_callback(lambda _: self._on_exit(child, transport, receiver))
 
     def _on_line(self, line: bytes, receiver: Receiver) -> None:
@@ -102,8 +99,8 @@ class StdioChannel:
         if self._stdin is not None and not self._stdin.is_closing():
             self._stdin.write(data + b"\n")
 
-    def writable(self) -> asyncio.Future[None] | None:
-        return self._child.paused if self._child is not None else None
+    def backlog(self) -> int:
+        return 0 if self._stdin is None or self._stdin.is_closing() else self._stdin.get_write_buffer_size()
 
     def pids(self) -> tuple[int, ...]:
         if self._transport is None or self._child is None or self._child.exited.done():
@@ -149,7 +146,6 @@ class _Child(asyncio.SubprocessProtocol):
     Attributes:
         exited: Done once it has ended.
         drained: Done once its stdout and stderr are read to their ends.
-        paused: A future while it does not keep up with what it is sent, else None.
     """
 
     def __init__(
@@ -161,7 +157,6 @@ class _Child(asyncio.SubprocessProtocol):
         loop = asyncio.get_running_loop()
         self.exited: asyncio.Future[None] = loop.create_future()
         self.drained: asyncio.Future[None] = loop.create_future()
-        self.paused: asyncio.Future[None] | None = None
         self._lines = {1: Lines(on_stdout, on_overlong), 2: Lines(on_stderr, None)}
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:
@@ -174,20 +169,10 @@ class _Child(asyncio.SubprocessProtocol):
             lines.end()
         if not self._lines and not self.drained.done():
             self.drained.set_result(None)
-        if fd == 0:
-            self.resume_writing()
 
     def process_exited(self) -> None:
         if not self.exited.done():
             self.exited.set_result(None)
-
-    def pause_writing(self) -> None:
-        self.paused = asyncio.get_running_loop().create_future()
-
-    def resume_writing(self) -> None:
-        paused, self.paused = self.paused, None
-        if paused is not None and not paused.done():
-            paused.set_result(None)
 
 
 class Lines:
