@@ -59,12 +59,8 @@ class Access:
 
     def apply(self, manifests: str | Manifest | Iterable[Manifest], namespace: str = "default") -> None:
         """Server-side apply, in order; CRDs are waited for before their objects follow."""
-        if isinstance(manifests, str):
-            manifests = [document for document in yaml.safe_load_all(manifests) if document]
-        elif isinstance(manifests, dict):
-            manifests = [manifests]
         fresh: list[Manifest] = []  # CRDs that are applied and not yet known to serve their types
-        for manifest in manifests:
+        for manifest in each(manifests):
             is_crd = manifest["kind"] == "CustomResourceDefinition"
             if fresh and not is_crd:
                 self._wait_for_crds(fresh)
@@ -141,3 +137,10 @@ class Access:
         if answer.status != HTTPStatus.OK:
             raise ApiException(http_resp=answer)
         return body
+
+
+def each(manifests: str | Manifest | Iterable[Manifest]) -> Iterable[Manifest]:
+    """The objects, however they are given."""
+    if isinstance(manifests, str):
+        return [document for document in yaml.safe_load_all(manifests) if document]
+    return [manifests] if isinstance(manifests, dict) else manifests

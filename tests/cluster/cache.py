@@ -35,17 +35,21 @@ def digest(*parts: bytes | str) -> str:
     return sha.hexdigest()[:16]
 
 
-def entry(kind: str, name: str, build: Callable[[Path], None], *, checked: bool = True) -> Path:
+def entry(
+    kind: str, name: str, build: Callable[[Path], None], *, checked: bool = True, kept: int | None = None
+) -> Path:
     """The folder of an entry, built now unless it is there and whole.
 
-    `checked=False` is for trees of many small files that tell by themselves when something is missing.
+    `checked=False` is for trees of very many files: of those only the number and the sizes are compared.
+    `kept` bounds how many entries of a kind stay when a new one is made.
     """
     place = root() / kind / name
     place.parent.mkdir(parents=True, exist_ok=True)
     with locked(place.with_name(f".{name}.lock")):
         if place.exists():
-            damage = what_is_damaged(place) if checked else None
+            damage = what_is_damaged(place)
             if damage is None:
+                os.utime(place)
                 return place
             say(f"the cache entry {place} is damaged ({damage}); building it anew")
             shutil.rmtree(place)
@@ -58,10 +62,24 @@ def entry(kind: str, name: str, build: Callable[[Path], None], *, checked: bool 
         except BaseException:
             shutil.rmtree(made, ignore_errors=True)
             raise
-        manifest = {str(path.relative_to(made)): fingerprint(path) for path in files(made)} if checked else {}
+        manifest = fingerprints(made) if checked else {"": sizes(made)}
         (made / MANIFEST).write_text(json.dumps(manifest, indent=1, sort_keys=True))
         made.rename(place)
+    if kept is not None:
+        for old in entries(kind)[kept:]:
+            shutil.rmtree(old)
     return place
+
+
+def newest(kind: str) -> Path | None:
+    """The entry of a kind that was used last."""
+    return next(iter(entries(kind)), None)
+
+
+def entries(kind: str) -> list[Path]:
+    """All of a kind, the one used last first."""
+    places = [path for path in (root() / kind).glob("[!.]*") if path.is_dir()]
+    return sorted(places, key=lambda path: path.stat().st_mtime, reverse=True)
 
 
 def what_is_damaged(place: Path) -> str | None:
@@ -69,6 +87,8 @@ def what_is_damaged(place: Path) -> str | None:
         manifest: dict[str, str] = json.loads((place / MANIFEST).read_text())
     except (OSError, ValueError):
         return "its manifest cannot be read"
+    if "" in manifest:
+        return None if sizes(place) == manifest[""] else "files are missing or cut short"
     for name, expected in manifest.items():
         path = place / name
         if not path.is_file():
@@ -78,8 +98,24 @@ def what_is_damaged(place: Path) -> str | None:
     return None
 
 
-def files(folder: Path) -> Iterator[Path]:
-    return (path for path in sorted(folder.rglob("*")) if path.is_file() and not path.is_symlink())
+def fingerprints(folder: Path) -> dict[str, str]:
+    found = (path for path in sorted(folder.rglob("*")) if path.is_file() and not path.is_symlink())
+    return {str(path.relative_to(folder)): fingerprint(path) for path in found}
+
+
+def sizes(folder: Path) -> str:
+    """The number of files in a tree, and their bytes."""
+    number = total = 0
+    folders = [str(folder)]
+    while folders:
+        with os.scandir(folders.pop()) as found:
+            for each in found:
+                if each.is_dir(follow_symlinks=False):
+                    folders.append(each.path)
+                elif each.name != MANIFEST:
+                    number += 1
+                    total += each.stat(follow_symlinks=False).st_size
+    return f"{number} files, {total} bytes"
 
 
 def fingerprint(path: Path) -> str:

@@ -27,14 +27,14 @@ INPUT_FOLDERS = ("crds", "operator", "ray_apps")
 
 @dataclass(frozen=True)
 class Image:
-    """An image as an archive that containerd, Docker and kind load alike."""
+    """An image, as an archive unless Docker or a registry has it."""
 
     name: str
-    archive: Path
+    archive: Path | None
 
 
 def load(place: Place, image: Image) -> None:
-    """Bring an image into the containerd of a place."""
+    """Bring an archive of an image into the containerd of a place."""
     place.run(["ctr", "--namespace", "k8s.io", "images", "import", str(image.archive)])
 
 
@@ -73,14 +73,18 @@ def product(target: str, name: str) -> Image:
     def build(into: Path) -> None:
         archive = base_archive()
         with step(f"building the image {name} from the Dockerfile"), cache.locked(cache.root() / ".buildah.lock"):
-            arguments = [f"--build-arg=BASE={base(archive)}", *trust(), f"--target={target}", f"--tag={name}"]
-            buildah("build", "--layers", "--format=docker", "--isolation=chroot", *arguments, str(CHECKOUT))
-            # The containers of a cluster take layers without compression faster.
+            arguments = [f"--build-arg=BASE={base(archive)}", *trust(), str(CHECKOUT)]
+            for each, tag in (("dependencies", f"{name}-dependencies"), (target, name)):
+                build = ["build", "--layers", "--format=docker", "--isolation=chroot", f"--target={each}"]
+                buildah(*build, f"--tag={tag}", *arguments)
+            # Containerd unpacks layers faster that are not compressed.
             buildah("push", "--disable-compression", name, f"docker-archive:{into / 'image.tar'}:{name}")
+            # What no tag leads to is of sources that have changed since, or of a build that was cut short.
+            buildah("rm", "--all")
+            buildah("rmi", "--prune")
 
-    return Image(
-        name, cache.entry("images", f"{target}-{cache.digest(inputs(), base_key())}", build) / "image.tar"
-    )
+    key = cache.digest(inputs(), base_key())
+    return Image(name, cache.entry(f"images-{target}", key, build, kept=2) / "image.tar")
 
 
 def base_key() -> str:

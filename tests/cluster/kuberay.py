@@ -6,7 +6,6 @@ from cluster.place import Place
 from cluster.progress import step
 from cluster.versions import module
 
-
 # What a fleet is made of. The operator wants the other types as well, but each costs the API server a second.
 FLEET = {"RayCluster", "RayService"}
 

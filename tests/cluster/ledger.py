@@ -58,6 +58,7 @@ class Ledger:
     links: list[str] = field(default_factory=list)
     rules: list[list[str]] = field(default_factory=list)
     cgroups: list[str] = field(default_factory=list)
+    kind: str = ""  # the kind program, for a cluster that is a container of Docker's
 
     def save(self) -> None:
         whole = asdict(self) | {"folder": str(self.folder)}
@@ -87,6 +88,8 @@ class Ledger:
             # Those outside wait for their own children inside, and bury them, if they are given a moment.
             gone([started for started in self.processes if started.process()], seconds=5)
         end(self.processes)
+        if self.kind:
+            subprocess.run([self.kind, "delete", "cluster", "--name", self.name], capture_output=True, check=True)
         for rule in self.rules:
             # What is gone already is no failure: an earlier undo may have been cut short.
             subprocess.run(["iptables", "-w", *rule], capture_output=True, check=False)

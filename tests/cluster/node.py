@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from cluster import debian, images
+from cluster import debian, images, store
 from cluster.control_plane import ControlPlane
 from cluster.namespaces import Namespaces
 from cluster.progress import step
@@ -15,15 +15,19 @@ SOCKET = "/run/containerd/containerd.sock"
 DOMAIN = "cluster.local"
 
 
-def start(place: Namespaces, plane: ControlPlane, programs: Mapping[str, Path]) -> None:
-    """Start a node for a control plane in the same place, and wait until it is Ready."""
+def start(place: Namespaces, plane: ControlPlane, programs: Mapping[str, Path], filled: Path) -> None:
+    """Start a node for a control plane in the same place, and wait until it is Ready.
+
+    `filled` is the store of images that it starts with.
+    """
     folder = place.folder / "node"
     folder.mkdir()
     name = node_name(place)
     with step(f"starting the node {name}"):
+        (folder / "containerd").mkdir()
+        store.copy(filled, folder / "containerd")
         place.start("containerd", ["containerd", "--config", str(containerd_config(place, folder))])
         place.wait("containerd", lambda: responds(place), 30)
-        images.load(place, images.pause())
         place.start("coredns", [str(programs["coredns"]), "-conf", str(corefile(place, plane, folder))])
         place.start("kube-proxy", [str(programs["kube-proxy"]), f"--config={proxy_config(place, plane, folder)}"])
         place.start(

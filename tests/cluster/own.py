@@ -1,12 +1,13 @@
 """Clusters out of programs of our own: control planes that need no root, and whole clusters in namespaces."""
 
+import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from cluster import control_plane, debian, go, images, kuberay, ledger, node, scale
-from cluster.cluster import Cluster
-from cluster.control_plane import ControlPlane
+from cluster import control_plane, debian, go, images, ledger, node, store
+from cluster.access import Access
+from cluster.cluster import PlacedCluster
 from cluster.images import Image
 from cluster.ledger import Started
 from cluster.missing import Missing
@@ -15,45 +16,31 @@ from cluster.place import Place, is_root
 from cluster.versions import CONTROL_PLANE, kubernetes, minor, module
 
 
-class OwnCluster(Cluster):
-    """A control plane on the machine itself: for everything that needs no pods to run."""
-
-    def __init__(self, place: Place, plane: ControlPlane) -> None:
-        super().__init__(place.ledger.name, plane.kubeconfig, plane.access)
-        self.place = place
-        self._plane = plane
-        self._has_kuberay = False
-
-    def start_kuberay(self) -> None:
-        if not self._has_kuberay:
-            kuberay.start_operator(self.place, self.access)
-            self._has_kuberay = True
-
-    def start_kwok(self, nodes: int) -> None:
-        """Add nodes that only seem to run pods, for tests of scale."""
-        scale.start_kwok(self.place, self.access, nodes)
-
-    def down(self) -> None:
-        self.access.close()
-        self.place.release()
-
-
-class NodeCluster(OwnCluster):
+class NodeCluster(PlacedCluster):
     """A control plane and a node that runs real pods, in namespaces of their own."""
 
-    place: Namespaces
+    def __init__(self, place: Namespaces, access: Access) -> None:
+        super().__init__(place, access)
+        self._namespaces = place
 
     def load_image(self, image: Image) -> None:
         images.load(self.place, image)
 
     def cut_off(self) -> None:
-        self.place.cut_off()
+        self._namespaces.cut_off()
 
     def heal(self) -> None:
-        self.place.heal()
+        self._namespaces.heal()
+
+    @contextlib.contextmanager
+    def service(self, name: str, port: int, namespace: str = "default") -> Iterator[str]:
+        found = self.access.get("v1", "Service", name, namespace)
+        if found is None:
+            raise LookupError(f"no Service {namespace}/{name}")
+        yield f"{found['spec']['clusterIP']}:{port}"  # this machine has a route to the cluster's Services
 
 
-def start_control_plane(name: str, owner: Started | None, assets: Path | None = None) -> OwnCluster:
+def start_control_plane(name: str, owner: Started | None, assets: Path | None = None) -> PlacedCluster:
     """A control plane; from the binaries in `assets` where it is given, else from Go modules."""
     programs = from_assets(assets) if assets else from_modules()
     place = Place(ledger.new(name, owner))
@@ -62,12 +49,13 @@ def start_control_plane(name: str, owner: Started | None, assets: Path | None = 
     except BaseException:
         place.release()
         raise
-    return OwnCluster(place, plane)
+    return PlacedCluster(place, plane.access)
 
 
-def start_node_cluster(name: str, owner: Started | None) -> NodeCluster:
-    """A whole cluster with one node. Needs root on Linux."""
+def start_node_cluster(name: str, owner: Started | None, preloaded: list[Image]) -> NodeCluster:
+    """A whole cluster with one node that has these images. Needs root on Linux."""
     require_node()
+    filled = store.filled([images.pause(), *preloaded])
     programs = from_modules(with_node=True)
     of = ledger.new(name, owner)
     place = Namespaces(of)
@@ -75,11 +63,11 @@ def start_node_cluster(name: str, owner: Started | None) -> NodeCluster:
         place.join()
         addresses = place.addresses
         plane = control_plane.start(place, programs, services=addresses.services, pods=addresses.pods)
-        node.start(place, plane, programs)
+        node.start(place, plane, programs, filled)
     except BaseException:
         place.release()
         raise
-    return NodeCluster(place, plane)
+    return NodeCluster(place, plane.access)
 
 
 def require_node() -> None:
