@@ -178,6 +178,7 @@ class ToolFilter(Model):
     exclude: Annotated[tuple[ToolName, ...], Field(max_length=256)] = Field(
         default=(), description="Globs of tools to leave out; wins over include."
     )
+    # 24: the rule that no two have one name costs the square of it, for each of 500 servers.
     rename: Annotated[tuple[ToolRename, ...], Field(max_length=24), Keyed()] = Field(
         default=(), description="Other names for single tools."
     )
