@@ -31,7 +31,7 @@ def bundle(
     ] = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Install the packages of a fleet's npm and pypi servers, without running anything of them.
+    """Install the packages of a fleet ahead of time, without running anything of them.
 
     Put the folder into an image, or onto a machine without a network, and name it there in MCPFLEET_PACKAGES.
     """

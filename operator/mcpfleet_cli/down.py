@@ -19,7 +19,7 @@ def down(
     fleet: FleetOption = None,
     every: Annotated[bool, typer.Option("--all", help="End every fleet of this machine.")] = False,
 ) -> None:
-    """End a fleet that `mcpfleet up` runs on this machine, and clean up after runs that were killed."""
+    """End a fleet of this machine, and clean up after runs that were killed."""
     cleaned = clean_up_after_the_dead()
     for name in cleaned:
         typer.echo(f"Cleaned up what a run of fleet {name} had left.")

@@ -88,6 +88,7 @@ class Engine:
             await asyncio.wait_for(self._process.wait(), patience)
         except TimeoutError:
             self.kill()
+            await self._process.wait()
 
     def kill(self) -> None:
         with suppress(ProcessLookupError):

@@ -14,9 +14,13 @@ class ExitCode(IntEnum):
 
 
 class Failure(Exception):
-    """Ends the program with one sentence on stderr that says what to do, and an exit code."""
+    """Ends the program with one sentence on stderr that says what to do, and an exit code.
 
-    def __init__(self, message: str, code: ExitCode = ExitCode.FAILED) -> None:
+    `details` are lines that come before it, such as every mistake of a file.
+    """
+
+    def __init__(self, message: str, code: ExitCode = ExitCode.FAILED, details: tuple[str, ...] = ()) -> None:
         super().__init__(message)
         self.message = message
         self.code = code
+        self.details = details

@@ -22,9 +22,8 @@ class InvalidFile(Failure):
     """The file has mistakes, or not exactly one fleet."""
 
     def __init__(self, file: Path, findings: list[str]) -> None:
-        count = f"{len(findings)} mistake{'s' if len(findings) > 1 else ''}"
-        super().__init__(f"{file} has {count}; nothing was changed", ExitCode.BAD_INPUT)
-        self.findings = findings
+        mistakes = "1 mistake" if len(findings) == 1 else f"{len(findings)} mistakes"
+        super().__init__(f"{file} has {mistakes}; nothing was changed", ExitCode.BAD_INPUT, tuple(findings))
 
 
 def read(file: Path) -> MCPFleet:

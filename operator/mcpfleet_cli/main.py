@@ -12,13 +12,13 @@ from mcpfleet_cli.failure import Failure
 
 VERBS: Final = {
     "up": "Run a fleet on this machine until Ctrl-C.",
-    "status": "Show the servers of a running fleet.",
-    "tools": "List the tools of a fleet, or of one server.",
-    "call": "Call one tool.",
-    "logs": "Show what a server wrote to its stderr.",
-    "down": "End a fleet that runs on this machine.",
+    "status": "Show the servers of a running fleet: state, tools, and what is wrong.",
+    "tools": "List the tools of a fleet, or of one server, with their arguments.",
+    "call": "Call one tool and print its result; exits with 1 when the tool reports an error.",
+    "logs": "Show the last lines that a server wrote to its stderr.",
+    "down": "End a fleet of this machine, and clean up after runs that were killed.",
     "validate": "Check fleet files without a cluster: every mistake with its line, and what to write.",
-    "bundle": "Install a fleet's packages ahead, for images and machines without a network.",
+    "bundle": "Install the packages of a fleet ahead of time, without running anything of them.",
 }
 
 
@@ -68,7 +68,7 @@ def main() -> None:
     try:
         app()
     except Failure as failure:
-        print(f"mcpfleet: {failure.message}", file=sys.stderr)
+        print(*failure.details, f"mcpfleet: {failure.message}", sep="\n", file=sys.stderr)
         sys.exit(cast("int", failure.code))
 
 

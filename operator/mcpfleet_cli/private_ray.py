@@ -27,7 +27,7 @@ from ray._private.parameter import RayParams
 from ray.serve._private.api import serve_start
 from ray.serve.schema import ServeDeploySchema
 
-STOP_SECONDS: Final = 9.0  # for Serve and what it runs; the caller allows a little more for all of it
+STOP_SECONDS: Final = 8.0  # for Serve and what it runs; the caller allows a little more for all of it
 MIB: Final = 1024**2
 
 

@@ -88,5 +88,6 @@ def choose(fleet: str | None, *, among: list[Run]) -> Run:
     which = ", ".join(f"{run.fleet} ({run.url})" for run in among)
     if not named:
         raise Failure(f'no fleet "{fleet}" runs on this machine; there are: {which}', ExitCode.NO_FLEET)
-    how = "choose by --url" if fleet else "choose one with --fleet NAME, or by --url"
+    alike = len({run.fleet for run in named}) < len(named)
+    how = "choose one by its address, with --url" if alike else "choose one with --fleet NAME"
     raise Failure(f"several fleets run on this machine: {which}; {how}", ExitCode.BAD_INPUT)

@@ -24,7 +24,7 @@ from mcpfleet_cli.fleet_url import is_loopback
 from mcpfleet_cli.local_fleet import InvalidFile, LocalFleet, read
 
 # All of the end takes less than 15 seconds: these two, and a second for what is around them.
-STOP_SECONDS: Final = 10.5
+STOP_SECONDS: Final = 9.5
 END_SECONDS: Final = 2.0
 POLL_SECONDS: Final = 0.3
 QUIET_POLL_SECONDS: Final = 1.0
@@ -50,18 +50,16 @@ class Session:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, self._asked_to_stop)
-        run = self._register()
+        self._run = self._register()
         engine = None
         try:
-            engine = await Engine.start(run.id, Path(run.folder), self._env_file)
-            run = replace(run, engine=processes.identify(engine.pid))
-            runs.save(run)
-            self._run = run
+            engine = await Engine.start(self._run.id, Path(self._run.folder), self._env_file)
+            self._run = replace(self._run, engine=processes.identify(engine.pid))
+            runs.save(self._run)
             await engine.deploy(self._local.config)
             await self._until_the_end(engine)
         finally:
-            self._display.close()
-            await self._end(engine, run)
+            await self._end(engine, self._run)
         if self._failure:
             raise self._failure
         return ExitCode.OK
@@ -107,16 +105,18 @@ class Session:
                 case {"event": "stage", "text": text}:
                     self._display.stage(text)
                 case {"event": "application", "status": "DEPLOY_FAILED", "message": message} if not self._settled:
-                    self._failure = Failure(f"the host does not start: {message}")
+                    self._failure = self._failed(f"the host does not start: {_last_line(message)}", message)
                     return
                 case {"event": "application", "status": "UNHEALTHY" | "DEPLOY_FAILED", "message": message}:
-                    self._display.notice(f"the host is in trouble, Ray Serve starts it anew: {message}")
+                    self._display.notice(
+                        f"the host is in trouble, Ray Serve starts it anew: {_last_line(message)}"
+                    )
                 case {"event": "lost", "message": message}:
-                    self._failure = Failure(f"{message}; start the fleet again")
+                    self._failure = self._failed(f"{message}; start the fleet again")
                     return
                 case _:
                     pass
-        self._failure = Failure(f"Ray does not start or ended by itself:\n{self._log_tail()}")
+        self._failure = self._failed("Ray ended by itself, or did not start")
 
     async def _follow_fleet(self) -> None:
         async with httpx2.AsyncClient(timeout=5.0, trust_env=not is_loopback(self._local.url)) as client:
@@ -146,7 +146,7 @@ class Session:
             edited = replace(self._local, fleet=read(self._local.file))
             edited.make_folders()
         except InvalidFile as invalid:
-            self._display.findings(invalid.findings)
+            self._display.findings(invalid.details)
             self._display.notice(invalid.message)
             return
         except Failure as failure:
@@ -172,7 +172,9 @@ class Session:
 
     async def _end(self, engine: Engine | None, run: runs.Run) -> None:
         """End the engine in its own way, then whatever is left of the run, in any case."""
-        self._display.notice("ending the fleet")
+        with suppress(OSError, SystemExit):  # the terminal may be gone, and the pipe; rich exits for that
+            self._display.close()
+            self._display.notice("ending the fleet")
         known = await asyncio.to_thread(processes.of_run, run)
         if engine:
             stopping = asyncio.create_task(engine.stop(STOP_SECONDS if self._settled else STOP_SECONDS / 3))
@@ -190,15 +192,22 @@ class Session:
         shutil.rmtree(run.folder, ignore_errors=True)
         runs.forget(run)
 
-    def _log_tail(self) -> str:
+    def _failed(self, sentence: str, details: str = "") -> Failure:
+        """A failure whose details outlive the run's own folder."""
+        kept = runs.folder().parent / "last-failure.log"
         with suppress(OSError):
-            log = Path(self._run.folder) / "engine.log"
-            return "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-15:])
-        return ""
+            log = (Path(self._run.folder) / "engine.log").read_text(encoding="utf-8", errors="replace")
+            kept.write_text(f"{sentence}\n\n{details}\n\n{log}", encoding="utf-8")
+        return Failure(f"{sentence} (details are in {kept})")
 
 
 async def _finish(wait: Callable[[], Awaitable[Any]]) -> None:
     await wait()
+
+
+def _last_line(message: str) -> str:
+    """What Python ends a traceback with: the error itself."""
+    return next((line.strip() for line in reversed(message.splitlines()) if line.strip()), "no reason was given")
 
 
 async def _report(client: httpx2.AsyncClient, url: str) -> FleetReport | None:

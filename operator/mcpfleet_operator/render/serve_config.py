@@ -19,7 +19,7 @@ def serve_config(
     *,
     proxy_location: str = "Disabled",
     cpus: float = 0.0,
-    drain: timedelta = timedelta(seconds=8),
+    drain: timedelta = timedelta(seconds=6),
 ) -> dict[str, Any]:
     """Serve's configuration for one hosting application.
 
