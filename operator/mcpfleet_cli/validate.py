@@ -1,44 +1,31 @@
 """`mcpfleet validate`: every mistake of fleet files at once."""
 
-import json
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-import yaml
 from rich.console import Console
 from rich.text import Text
 
 from mcpfleet_cli.fleet_file import Finding, Loaded, load
+from mcpfleet_cli.output import Output, OutputOption, print_data
 
 MISTAKES_FOUND = 2
 
 
-class Output(StrEnum):
-    """How the findings are printed."""
-
-    TABLE = "table"
-    JSON = "json"
-    YAML = "yaml"
-
-
 def validate(
     files: Annotated[list[Path], typer.Argument(help="Fleet files; - reads standard input.", show_default=False)],
-    output: Annotated[Output, typer.Option("--output", "-o", help="For people, or for programs.")] = Output.TABLE,
+    output: OutputOption = Output.TABLE,
 ) -> None:
     """Check fleet files without a cluster: every mistake with its line, and what to write.
 
     Objects of other kinds in the files are passed over. Exits with 2 when there is a mistake, else with 0.
     """
     loaded = {str(file): load(file) for file in files}
-    match output:
-        case Output.TABLE:
-            _print(loaded)
-        case Output.JSON:
-            typer.echo(json.dumps(_report(loaded), indent=2))
-        case Output.YAML:
-            typer.echo(yaml.safe_dump(_report(loaded), sort_keys=False, allow_unicode=True), nl=False)
+    if output is Output.TABLE:
+        _print(loaded)
+    else:
+        print_data(_report(loaded), output)
     if any(file.findings for file in loaded.values()):
         raise typer.Exit(MISTAKES_FOUND)
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from mcpfleet_api.base import SecretKeyRef
-from mcpfleet_api.server import EnvVar, Header
+from mcpfleet_api.sources import EnvVar, Header
 from mcpfleet_serve.channel import ServerFailure
 
 
