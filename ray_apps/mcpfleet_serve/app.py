@@ -25,7 +25,7 @@ def ingress() -> Any:
 
 
 @serve.deployment(name="Host", max_ongoing_requests=1000, graceful_shutdown_timeout_s=15)
-@serve.ingress(ingress)
+@serve.ingress(ingress)  # pyright: ignore[reportUntypedClassDecorator]
 class HostReplica:
     """A replica that hosts servers."""
 

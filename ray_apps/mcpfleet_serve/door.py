@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import Iterator
 from typing import Any, Final
 
 import uvicorn
@@ -14,10 +13,17 @@ DRAIN_SECONDS: Final = 10
 
 
 class _Server(uvicorn.Server):
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.accepting = asyncio.Event()
+
+    def capture_signals(self) -> contextlib.AbstractContextManager[None]:
         """Signals are the replica's business."""
-        yield
+        return contextlib.nullcontext()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.accepting.set()
 
 
 class Door:
@@ -48,8 +54,9 @@ class Door:
     async def open(self) -> None:
         """Return once connections are accepted."""
         self._serving = asyncio.create_task(self._server.serve(sockets=[self._socket]))
-        while not self._server.started and not self._serving.done():
-            await asyncio.sleep(0.005)
+        accepting = asyncio.ensure_future(self._server.accepting.wait())
+        await asyncio.wait({accepting, self._serving}, return_when=asyncio.FIRST_COMPLETED)
+        accepting.cancel()
         if self._serving.done():
             self._serving.result()
 

@@ -89,7 +89,7 @@ class ServerEndpoint:
         self._send(call, link, hello)
 
     async def _answered_here(self, call: Call, hello: Hello) -> bool:
-        """Requests about state that a shared instance cannot keep for one client, or that its era does not have."""
+        """Requests about state that a shared instance cannot keep for one client, or that its era lacks."""
         if call.method == LISTEN and hello.era is Era.LEGACY:
             subscription = open_subscription(call, self.server.listeners)
             for uri in subscription.uris:

@@ -66,7 +66,7 @@ class PythonRuntime:
                 if asyncio.iscoroutine(found):
                     found = await found
                 server = unwrap(found)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001
             # Whatever a user's module raises (SystemExit apart) is a fact about that server.
             raise ServerFailure("ImportFailed", _explain(error)) from None
         if server is None:
@@ -119,7 +119,7 @@ class PythonChannel:
             try:
                 await self._serve(receiver, tell)
                 failure = ServerFailure("ServerEnded", "the server ended its connection")
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - the same
                 failure = ServerFailure("ServerCrashed", _explain(_innermost(error)))
             tell(receiver.ended, failure)
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from mcp.server.lowlevel import Server as LowLevelServer
 
-from mcpfleet_api.server import CommandSource, NpmSource, PypiSource, PythonSource, Server
+from mcpfleet_api.server import Server
+from mcpfleet_api.sources import CommandSource, NpmSource, PypiSource, PythonSource
 from mcpfleet_serve import secret_values
 from mcpfleet_serve.channel import Channel, ServerFailure
 from mcpfleet_serve.inprocess import PythonChannel, PythonRuntime

@@ -24,5 +24,5 @@ def aggregated_name(server: str, name: str) -> str:
 
 
 def aggregated_uri(server: str, uri: str) -> str:
-    """The URI of a resource that another server lists under the same one: the server becomes part of the scheme."""
+    """The URI of a resource whose own one another server lists too: the server becomes part of the scheme."""
     return f"{server}+{uri}"

@@ -17,6 +17,7 @@ from mcpfleet_serve.channel import Receiver, ServerFailure
 
 CONNECT_SECONDS: Final = 10.0
 READ_SECONDS: Final = 300.0  # between two pieces of one answer; a long tool call may be silent for a while
+NOT_FOUND: Final = 404
 ACCEPT: Final = "application/json, text/event-stream"
 
 
@@ -106,7 +107,7 @@ class RemoteChannel:
                 if "mcp-session-id" in response.headers and request_id == self._initialize_id:
                     self._session = response.headers["mcp-session-id"]
                 answered = await self._deliver(request_id, response)
-                if not answered and response.status_code == httpx2.codes.NOT_FOUND and self._session is not None:
+                if not answered and response.status_code == NOT_FOUND and self._session is not None:
                     self._end("SessionLost", f"{self._url} has forgotten the session")
                     return
                 if not answered:

@@ -180,7 +180,7 @@ class McpApp:
         finally:
             if session.id not in self.sessions:
                 await session.close()
-        headers = [JSON_HEADER]
+        headers: list[tuple[bytes, bytes]] = [JSON_HEADER]
         if session.id in self.sessions:
             headers.append((b"mcp-session-id", session.id.encode()))
         await request.respond(200, call.exchange.answer or b"", headers)
@@ -353,7 +353,7 @@ def _is_request_id(raw: bytes) -> bool:
 
 
 def _is_well_formed(request: Request, method: str, params: bytes | None) -> bool:
-    """Whether a modern request passes all checks of its envelope at first sight. If not, `classify` finds out why."""
+    """Whether a modern request passes all checks of its envelope at first sight; `classify` looks again."""
     if params is None or request.has_repeated_headers:
         return False
     try:
@@ -376,7 +376,7 @@ def classify(request: Request, body: bytes) -> wire.RpcError | None:
     headers = request.all_headers()
     repeated = inbound.find_duplicated_routing_header(headers)
     if repeated is not None:
-        return wire.RpcError(inbound.HEADER_MISMATCH, f"{repeated} header appears more than once")
+        return wire.RpcError(wire.HEADER_MISMATCH, f"{repeated} header appears more than once")
     verdict = inbound.classify_inbound_request(wire.decode_json(body), headers=dict(headers))
     if isinstance(verdict, inbound.InboundLadderRejection):
         return wire.RpcError(verdict.code, verdict.message, verdict.data)

@@ -24,6 +24,7 @@ INVALID_REQUEST: Final = -32600
 METHOD_NOT_FOUND: Final = -32601
 INVALID_PARAMS: Final = -32602
 INTERNAL_ERROR: Final = -32603
+HEADER_MISMATCH: Final = -32020
 # In the band that JSON-RPC leaves to implementations: the server behind the endpoint cannot answer now.
 SERVER_UNAVAILABLE: Final = -32010
 

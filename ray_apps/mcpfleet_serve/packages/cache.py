@@ -16,7 +16,7 @@ from weakref import WeakKeyDictionary
 
 from filelock import AsyncFileLock, FileLock, Timeout
 
-from mcpfleet_api.server import NpmSource, PypiSource
+from mcpfleet_api.sources import NpmSource, PypiSource
 from mcpfleet_serve.packages.errors import PackageError, Reason
 from mcpfleet_serve.packages.manifest import Command, Manifest, identity_text, read
 from mcpfleet_serve.packages.npm import NpmRecipe

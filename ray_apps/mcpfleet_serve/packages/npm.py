@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from mcpfleet_api.server import NpmSource
+from mcpfleet_api.sources import NpmSource
 from mcpfleet_serve.packages.errors import PackageError, Reason
 from mcpfleet_serve.packages.installer import Outcome, last_lines, run
 from mcpfleet_serve.packages.manifest import Command

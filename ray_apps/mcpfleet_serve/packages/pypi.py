@@ -13,7 +13,7 @@ from typing import Self
 
 import uv
 
-from mcpfleet_api.server import PypiSource
+from mcpfleet_api.sources import PypiSource
 from mcpfleet_serve.packages.errors import PackageError, Reason
 from mcpfleet_serve.packages.installer import Outcome, last_lines, run
 from mcpfleet_serve.packages.manifest import Command, python
