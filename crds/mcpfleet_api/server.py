@@ -17,7 +17,30 @@ from mcpfleet_api.base import (
     ShortText,
 )
 from mcpfleet_api.rules import Fault, Rule, View, exactly_one_of, ordered, unique
-from mcpfleet_api.sources import CommandSource, EnvVar, NpmSource, PypiSource, PythonSource, RemoteSource
+from mcpfleet_api.sources import CommandSource, EnvVar, Header, NpmSource, PypiSource, PythonSource, RemoteSource
+
+# A server's sources and values are imported from here as well: to its readers they are parts of it.
+__all__ = [
+    "DEDICATED_ONLY",
+    "SOURCES",
+    "AccessRule",
+    "Authorization",
+    "CommandSource",
+    "EnvVar",
+    "Header",
+    "Hosting",
+    "Isolation",
+    "NpmSource",
+    "PypiSource",
+    "PythonSource",
+    "RemoteSource",
+    "Resources",
+    "Scaling",
+    "Server",
+    "ToolFilter",
+    "ToolName",
+    "ToolRename",
+]
 
 ToolName = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 
