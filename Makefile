@@ -67,3 +67,4 @@ $(CACHE)/uv-$(UV_VERSION)/bin/uv:
 	@"$(CACHE)/uv-$(UV_VERSION)/bin/pip" install --quiet --disable-pip-version-check "uv==$(UV_VERSION)"
 
 include bench/targets.mk
+include tests/cluster/targets.mk
