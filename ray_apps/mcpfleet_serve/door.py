@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import socket
+from collections.abc import Generator
 from typing import Any, Final
 
 import uvicorn
@@ -17,9 +18,10 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self.accepting = asyncio.Event()
 
-    def capture_signals(self) -> contextlib.AbstractContextManager[None]:
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
         """Signals are the replica's business."""
-        return contextlib.nullcontext()
+        yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)

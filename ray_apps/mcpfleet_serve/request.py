@@ -42,21 +42,17 @@ class Request:
     def header(self, name: bytes) -> str:
         """A header's value, empty if there is none. `name` is lower case."""
         value = self._headers.get(name)
-        return "" if value is None else value.decode("latin-1")
+        return "" if value is None else _text(value)
 
     @property
     def has_repeated_headers(self) -> bool:
         return len(self._headers) != len(self._pairs)
 
     def all_headers(self) -> list[tuple[str, str]]:
-        return [(name.decode("latin-1"), value.decode("latin-1")) for name, value in self._pairs]
+        return [(_text(name), _text(value)) for name, value in self._pairs]
 
     def headers_with_prefix(self, prefix: bytes) -> dict[str, str]:
-        return {
-            name.decode("latin-1"): value.decode("latin-1")
-            for name, value in self._pairs
-            if name.startswith(prefix)
-        }
+        return {_text(name): _text(value) for name, value in self._pairs if name.startswith(prefix)}
 
     def principal(self) -> str:
         """A digest of the caller's credential, empty without one."""
@@ -107,3 +103,8 @@ class Request:
 
     async def finish(self, chunk: bytes) -> None:
         await self._send({"type": "http.response.body", "body": chunk, "more_body": False})
+
+
+def _text(raw: bytes) -> str:
+    # RFC 9110, section 5.5: white space around a field value is no part of it, and httptools leaves it in.
+    return raw.strip(b" \t").decode("latin-1")
