@@ -24,8 +24,8 @@ def down(
     for name in cleaned:
         typer.echo(f"Cleaned up what a run of fleet {name} had left.")
     living = processes.living_runs()
-    if not living and cleaned and fleet in (None, *cleaned):
-        return
+    if fleet in (None, *cleaned) and cleaned and not any(fleet in (None, run.fleet) for run in living):
+        return  # what was meant was among the dead
     for run in living if every and living else [runs.choose(fleet, among=living)]:
         _end(run)
         typer.echo(f"Fleet {run.fleet} at {run.url} is down.")
