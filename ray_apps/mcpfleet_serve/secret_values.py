@@ -51,6 +51,8 @@ def read_env_file(path: Path) -> dict[str, str]:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise ServerFailure("EnvFileUnreadable", f"{path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ServerFailure("EnvFileUnreadable", f"{path}: it is no text in UTF-8") from None
     variables: dict[str, str] = {}
     for line in text.splitlines():
         name, equals, value = line.strip().removeprefix("export ").partition("=")

@@ -21,8 +21,9 @@ class StderrLog:
         self._secrets: tuple[str, ...] = ()
 
     def hide(self, secrets: Iterable[str]) -> None:
-        """Replace these values wherever they turn up from now on; longest first."""
-        self._secrets = tuple(sorted({s for s in secrets if len(s) >= SHORTEST_SECRET}, key=len, reverse=True))
+        """Replace these values wherever they turn up from now on, whole or line by line; longest first."""
+        parts = {part.strip() for secret in secrets for part in (secret, *secret.splitlines())}
+        self._secrets = tuple(sorted((p for p in parts if len(p) >= SHORTEST_SECRET), key=len, reverse=True))
 
     def clean(self, text: str) -> str:
         """The text without the secrets."""
@@ -31,7 +32,8 @@ class StderrLog:
         return text
 
     def write(self, line: str) -> None:
-        line = self.clean(line[:LINE_LENGTH].rstrip())
+        # Cleaned before it is cut: the cut could leave the beginning of a secret.
+        line = self.clean(line)[:LINE_LENGTH].rstrip()
         self._lines.append(line)
         for follower in self._followers:
             # A follower that does not read loses lines, not the server its log.

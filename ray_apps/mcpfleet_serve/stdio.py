@@ -189,13 +189,17 @@ class Lines:
         self._limit = limit
         self._parts: list[bytes] = []
         self._size = 0
+        self._skipping = False  # until the overlong line ends
 
     def feed(self, data: bytes) -> None:
         head, newline, rest = data.partition(b"\n")
         if not newline:
             self._hold(data)
             return
-        self._on_line(b"".join((*self._parts, head)) if self._parts else head)
+        if self._skipping:
+            self._skipping = False
+        else:
+            self._on_line(b"".join((*self._parts, head)) if self._parts else head)
         *lines, last = rest.split(b"\n")
         for line in lines:
             self._on_line(line)
@@ -204,10 +208,13 @@ class Lines:
             self._hold(last)
 
     def _hold(self, data: bytes) -> None:
+        if self._skipping:
+            return
         self._parts.append(data)
         self._size += len(data)
         if self._size > self._limit:
             self._parts, self._size = [], 0
+            self._skipping = True
             if self._on_overlong is not None:
                 self._on_overlong()
 
