@@ -185,12 +185,12 @@ class AggregateEndpoint:
         if method != "notifications/initialized":
             session.notify(method, params)
 
-    def input_schema(self, tool: str) -> object | None:
+    def header_schema(self, tool: str) -> object | None:
         try:
             endpoint, name = self._owner_of_tool(tool)
         except wire.RpcError:
             return None
-        return endpoint.input_schema(name)
+        return endpoint.header_schema(name)
 
     # Changes
 

@@ -3,10 +3,12 @@
 from collections.abc import Callable
 from typing import Protocol
 
+from mcp.shared.inbound import X_MCP_HEADER_KEY
+
 from mcpfleet_api.server import Isolation
 from mcpfleet_serve import eras, wire
 from mcpfleet_serve.call import Call
-from mcpfleet_serve.handshake import Era, Hello
+from mcpfleet_serve.handshake import Catalog, Era, Hello
 from mcpfleet_serve.hosted import HostedServer
 from mcpfleet_serve.link import LISTEN, Link
 from mcpfleet_serve.session import Session
@@ -30,8 +32,8 @@ class Endpoint(Protocol):
         """
         ...
 
-    def input_schema(self, tool: str) -> object | None:
-        """The input schema of a tool, for the validation of `Mcp-Param-*` headers."""
+    def header_schema(self, tool: str) -> object | None:
+        """The input schema of a tool if it repeats arguments in `Mcp-Param-*` headers, else None."""
         ...
 
     def heard(self, session: Session, method: str, params: bytes | None) -> None:
@@ -45,6 +47,8 @@ class ServerEndpoint:
     def __init__(self, server: HostedServer) -> None:
         self.server = server
         self.view = ToolView(server.spec.tools)
+        self._known = Catalog()
+        self._schemas: dict[str, object] = {}
 
     # Handshakes
 
@@ -136,8 +140,13 @@ class ServerEndpoint:
     def heard(self, session: Session, method: str, params: bytes | None) -> None:
         session.notify(method, params)
 
-    def input_schema(self, tool: str) -> object | None:
-        for known in self.view.tools(self.server.catalog.tools):
-            if known["name"] == tool:
-                return known.get("inputSchema")
-        return None
+    def header_schema(self, tool: str) -> object | None:
+        catalog = self.server.catalog
+        if catalog is not self._known:
+            self._known = catalog
+            self._schemas = {
+                shown["name"]: shown["inputSchema"]
+                for shown in self.view.tools(catalog.tools)
+                if X_MCP_HEADER_KEY in repr(shown.get("inputSchema"))
+            }
+        return self._schemas.get(tool)

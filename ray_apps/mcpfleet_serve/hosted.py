@@ -209,11 +209,13 @@ class HostedServer:
         return await self._pooled(key, era)
 
     async def _first(self) -> Running:
+        if self._primary is not None and self._primary.link.failure is None:
+            return self._primary
         self._wake.set()
         limit = seconds(self.spec.start_timeout).total_seconds()
         try:
             async with asyncio.timeout(limit):
-                while self._primary is None or not self._primary.link.is_open():
+                while self._primary is None or self._primary.link.failure is not None:
                     if self._state is ServerState.FAILED and self._failure is not None:
                         raise self._failure
                     await self._changed.wait()

@@ -117,11 +117,11 @@ class McpApp:
 
     def _check_parameters(self, call: Call) -> wire.RpcError | None:
         """The `Mcp-Param-*` headers against the arguments that they repeat."""
-        name = wire.decode_params(call.params or b"{}").name
-        schema = None if name is UNSET else self.endpoint.input_schema(str(wire.decode_json(bytes(name))))
-        if schema is None or (not call.headers and inbound.X_MCP_HEADER_KEY not in str(schema)):
+        name = wire.decode_params(call.params or wire.EMPTY_OBJECT).name
+        schema = None if name is UNSET else self.endpoint.header_schema(_plain_string(bytes(name)))
+        if schema is None:
             return None
-        arguments = wire.decode_json(call.params or b"{}").get("arguments") or {}
+        arguments = wire.decode_json(call.params or wire.EMPTY_OBJECT).get("arguments") or {}
         rejection = inbound.validate_mcp_param_headers(schema, arguments, call.headers)
         return None if rejection is None else wire.RpcError(rejection.code, rejection.message, rejection.data)
 
@@ -346,6 +346,14 @@ async def refuse(request: Request, error: wire.RpcError, client_id: bytes = b"nu
     """Answer with an error that the request itself is to blame for."""
     status = inbound.ERROR_CODE_HTTP_STATUS.get(error.code, 400)
     await request.respond(status, wire.error_response(client_id, error.encode()), [JSON_HEADER])
+
+
+def _plain_string(raw: bytes) -> str:
+    """A JSON string's value, empty if it is none."""
+    if b"\\" not in raw:
+        return raw[1:-1].decode()
+    value = wire.decode_json(raw)
+    return value if isinstance(value, str) else ""
 
 
 def _is_request_id(raw: bytes) -> bool:
