@@ -4,7 +4,7 @@ import argparse
 import os
 import sys
 
-from cluster import choose, go, images, ledger, own
+from cluster import choose, go, ledger
 from cluster.cluster import Cluster
 from cluster.fixtures import WAYS
 from cluster.ledger import Started
@@ -92,11 +92,9 @@ def build() -> None:
         with step(f"{needed.name} {needed.version}"):
             go.programs(needed)
     try:
-        own.require_node()
+        choose.build_node(os.environ.get("MCPFLEET_CLUSTER", "auto"))
     except Missing as missing:
         print(f"no image: {missing}", file=sys.stderr)
-    else:
-        images.serve()
 
 
 if __name__ == "__main__":

@@ -4,11 +4,12 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from cluster import debian, existing, images, kind, own
+from cluster import debian, existing, go, images, kind, own, store
 from cluster.cluster import Cluster
 from cluster.images import Image
 from cluster.ledger import Started
 from cluster.missing import Missing
+from cluster.versions import module
 
 
 def control_plane(way: str, name: str, owner: Started | None) -> Cluster:
@@ -48,6 +49,22 @@ def serve_image(way: str) -> Image:
     own.require_node()
     debian.require(debian.IMAGES)
     return images.serve()
+
+
+def build_control_plane(way: str) -> None:
+    """Build all that a control plane of this way needs, so that a start is quick."""
+    go.crds(module("kuberay"))
+    if first_that_fits(way) == "modules":
+        own.from_modules()
+
+
+def build_node(way: str) -> None:
+    """Likewise for a cluster with a node."""
+    image = serve_image(way)
+    go.programs(module("kuberay"))
+    if first_that_fits(way, with_node=True) == "modules":
+        own.from_modules(with_node=True)
+        store.filled([images.pause(), image])
 
 
 def first_that_fits(way: str, *, with_node: bool = False) -> str:

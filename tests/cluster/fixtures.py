@@ -34,6 +34,28 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Build what the chosen tests need before the first of them starts: no test's timeout is for that."""
+    if session.config.option.collectonly:
+        return
+    wanted = {fixture for item in session.items for fixture in getattr(item, "fixturenames", ())}
+    if not wanted & {"new_control_plane", "serve_image"}:
+        return
+    from cluster import choose  # noqa: PLC0415 - see above
+
+    capture = session.config.pluginmanager.getplugin("capturemanager")
+    way = session.config.getoption("--cluster")
+    # On a cold machine this takes minutes, and a person wants to see why.
+    with capture.global_and_fixture_disabled():
+        try:
+            if "new_control_plane" in wanted:
+                choose.build_control_plane(way)
+            if "serve_image" in wanted:
+                choose.build_node(way)
+        except Missing:
+            return  # the fixtures say it, test by test
+
+
 @pytest.fixture(scope="session")
 def way(request: pytest.FixtureRequest) -> str:
     """How clusters are to be made."""

@@ -15,6 +15,8 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
 NAME = "tools"
 DOOR = 8080
+# Unless a port has this name, KubeRay gives 8080 to Ray's metrics, and its own head Service is then refused.
+METRICS = 8090
 SERVE = {
     "applications": [
         {
@@ -52,8 +54,7 @@ def ray_service(image: str) -> dict[str, Any]:
             "rayClusterConfig": {
                 "rayVersion": "2.60.0",
                 "headGroupSpec": {
-                    # 8080, where Ray would offer its metrics, is the door's.
-                    "rayStartParams": {"num-cpus": "0", "metrics-export-port": "8090"},
+                    "rayStartParams": {"num-cpus": "0", "metrics-export-port": str(METRICS)},
                     "template": {"spec": pod("ray-head", image)},
                 },
                 "workerGroupSpecs": [
@@ -62,7 +63,7 @@ def ray_service(image: str) -> dict[str, Any]:
                         "replicas": 1,
                         "minReplicas": 1,
                         "maxReplicas": 1,
-                        "rayStartParams": {"num-cpus": "1", "metrics-export-port": "8090"},
+                        "rayStartParams": {"num-cpus": "1", "metrics-export-port": str(METRICS)},
                         "template": {"spec": pod("ray-worker", image)},
                     }
                 ],
@@ -82,6 +83,7 @@ def pod(name: str, image: str) -> dict[str, Any]:
             {"name": "dashboard", "containerPort": 8265},
             {"name": "serve", "containerPort": 8000},
             {"name": "serve-mcp", "containerPort": DOOR},
+            {"name": "metrics", "containerPort": METRICS},
         ],
         "securityContext": {"runAsUser": 1000, "runAsGroup": 100, "allowPrivilegeEscalation": False},
     }
