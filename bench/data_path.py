@@ -66,7 +66,14 @@ def ratio(all_: tuple[field.Contender, ...], results: Results, name: str, concur
 def table(all_: tuple[field.Contender, ...], results: Results) -> Table:
     shown = Table("contender", title="echo of the Node server, medians of the rounds")
     for concurrency in CONCURRENCIES:
-        for heading in (f"c={concurrency}: p50 ms", "p99 ms", "calls/s", "x best wrapper", "errors"):
+        for heading in (
+            f"c={concurrency}: p50 ms",
+            "p99 ms",
+            "calls/s",
+            "x best wrapper",
+            "CPU µs/call",
+            "errors",
+        ):
             shown.add_column(heading, justify="right")
     for contender in all_:
         cells: list[str] = []
@@ -77,6 +84,7 @@ def table(all_: tuple[field.Contender, ...], results: Results) -> Table:
                 f"{median(samples, 'p99_ms'):.2f}",
                 f"{median(samples, 'calls_per_second'):,.0f}",
                 f"{ratio(all_, results, contender.name, concurrency):.2f}",
+                f"{median(samples, 'cpu_us_per_call'):,.0f}",
                 str(sum(sample.errors for sample in samples)),
             ]
         shown.add_row(contender.name, *cells)
@@ -118,7 +126,7 @@ def compare(rounds: int, seconds: float, only: str = "") -> dict[str, object]:
     OUT.mkdir(exist_ok=True)
     all_ = tuple(one for one in asyncio.run(field.contenders()) if one.wrapper or only in one.name)
     results = measure(all_, rounds, seconds)
-    console = Console(width=None if Console().is_terminal else 150)
+    console = Console(width=None if Console().is_terminal else 180)
     console.print(table(all_, results))
     for (name, concurrency), samples in results.items():
         for example in {sample.example for sample in samples if sample.example}:

@@ -1,6 +1,5 @@
 """The figures that matter to someone at a laptop: how soon a fleet answers, what it takes, how fast it is."""
 
-import contextlib
 import json
 import os
 import sys
@@ -44,7 +43,7 @@ def quickstart(environment: Mapping[str, str]) -> tuple[dict[str, float], dict[s
         url = f"http://127.0.0.1:{port}/servers/everything/mcp"
         field.post_until_answered(url, *call("echo", {"message": "hello"}), process)
         first = time.monotonic() - start
-        cpu = cpu_seconds(process.pid)
+        cpu = field.cpu_seconds(process.pid)
         while not all(server.state is ServerState.READY for server in fleet(port).servers):
             time.sleep(0.05)
         times = {
@@ -105,15 +104,6 @@ def memory(command: int, report: FleetReport) -> dict[str, float]:
             part = "mcpfleet up" if process.pid == command else "Ray"
         shares[part] = shares.get(part, 0) + size
     return shares
-
-
-def cpu_seconds(command: int) -> float:
-    """What a program and all that it started used: unlike the clock it hardly minds who else is at work."""
-    total = 0.0
-    for process in [psutil.Process(command), *psutil.Process(command).children(recursive=True)]:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            total += sum(process.cpu_times()[:4])  # its own, and that of children which ended
-    return total
 
 
 def table(title: str, unit: str, figures: Mapping[str, float], digits: int) -> Table:

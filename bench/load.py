@@ -31,6 +31,8 @@ class Sample:
     p50_ms: float
     p99_ms: float
     example: str = ""
+    cpu_us_per_call: float = 0
+    """Of the contender with all its processes, the server's own included; other work on the machine hides less."""
 
     def as_json(self) -> dict:
         return asdict(self)
