@@ -148,7 +148,7 @@ class Up:
         code = self.process.wait(60)
         took = time.monotonic() - began
         assert took < seconds
-        assert [name for process, name in belongings.items() if process.is_running()] == []
+        assert [name for process, name in belongings.items() if lives(process)] == []
         return code
 
     def close(self) -> None:
@@ -158,6 +158,14 @@ class Up:
         self._reader.join()
         self.process.stdout.close()
         self.process.stderr.close()
+
+
+def lives(process: psutil.Process) -> bool:
+    try:
+        # A dead process whose parent died first waits for init to notice.
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def mark_of(process: psutil.Process) -> str | None:
@@ -287,7 +295,7 @@ def test_a_second_fleet_runs_beside_the_first_until_down(terminal, office):
 
         belongings = garden.belongings()
         assert terminal.mcpfleet("down", "--fleet", "garden").stdout == f"Fleet garden at {garden.url} is down.\n"
-        assert [name for process, name in belongings.items() if process.is_running()] == []
+        assert [name for process, name in belongings.items() if lives(process)] == []
         assert garden.process.wait(5) == ExitCode.OK
     assert terminal.report()["fleet"] == "office"
 
@@ -306,7 +314,7 @@ def test_what_a_killed_up_leaves_is_gone_after_down(terminal, office):
         garden.process.wait()
         cleaned = terminal.mcpfleet("down", "--fleet", "garden")
         assert (cleaned.stdout, cleaned.returncode) == ("Cleaned up what a run of fleet garden had left.\n", 0)
-        assert [name for process, name in belongings.items() if process.is_running()] == []
+        assert [name for process, name in belongings.items() if lives(process)] == []
     assert terminal.report()["fleet"] == "office"
 
 
