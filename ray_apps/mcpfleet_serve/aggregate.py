@@ -4,16 +4,16 @@ Lists come from what each server's lists said last, so that a sleeping server co
 server's own endpoint, under its own names.
 """
 
-import re
+import operator
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from mcpfleet_serve import eras, wire
 from mcpfleet_serve.call import Call
+from mcpfleet_serve.directory import Directory, Entry, Owned, directory
 from mcpfleet_serve.endpoint import ServerEndpoint
-from mcpfleet_serve.handshake import Era, Hello
+from mcpfleet_serve.handshake import Catalog, Era, Hello
 from mcpfleet_serve.hosted import Listener
-from mcpfleet_serve.naming import aggregated_name, aggregated_uri
 from mcpfleet_serve.session import Session
 from mcpfleet_serve.subscriptions import open_subscription
 
@@ -25,7 +25,13 @@ CAPABILITIES: Final[dict[str, Any]] = {
     "completions": {},
     "logging": {},
 }
-Entry = dict[str, Any]
+# Of each list: the member of its result, and what it lists.
+LISTS: Final[dict[str, tuple[str, Callable[[Directory], list[Owned]]]]] = {
+    "tools/list": ("tools", lambda known: list(known.tools.values())),
+    "prompts/list": ("prompts", lambda known: list(known.prompts.values())),
+    "resources/list": ("resources", lambda known: list(known.resources.values())),
+    "resources/templates/list": ("resourceTemplates", lambda known: known.templates),
+}
 
 
 class AggregateEndpoint:
@@ -42,74 +48,16 @@ class AggregateEndpoint:
             instructions=None,
             raw={},
         )
-        self._lists: dict[str, Callable[[], list[Entry]]] = {
-            "tools/list": lambda: [entry for entry, _ in self._tools().values()],
-            "prompts/list": lambda: [entry for entry, _ in self._prompts().values()],
-            "resources/list": lambda: [entry for entry, _ in self._resources().values()],
-            "resources/templates/list": self._templates,
-        }
+        self._seen: list[Catalog] = []
+        self._directory = Directory()
 
-    # What there is
-
-    def _tools(self) -> dict[str, tuple[Entry, ServerEndpoint]]:
-        return {
-            name: ({**tool, "name": name}, endpoint)
-            for endpoint in self._endpoints.values()
-            for tool in endpoint.view.tools(endpoint.server.catalog.tools)
-            if (name := aggregated_name(endpoint.server.spec.name, str(tool["name"])))
-        }
-
-    def _prompts(self) -> dict[str, tuple[Entry, ServerEndpoint]]:
-        return {
-            name: ({**prompt, "name": name}, endpoint)
-            for endpoint in self._endpoints.values()
-            for prompt in endpoint.server.catalog.prompts
-            if (name := aggregated_name(endpoint.server.spec.name, str(prompt.get("name"))))
-        }
-
-    def _resources(self) -> dict[str, tuple[Entry, ServerEndpoint]]:
-        found: dict[str, tuple[Entry, ServerEndpoint]] = {}
-        for endpoint in self._endpoints.values():
-            for resource in endpoint.server.catalog.resources:
-                uri = str(resource.get("uri"))
-                if uri in found:
-                    uri = aggregated_uri(endpoint.server.spec.name, uri)
-                found[uri] = ({**resource, "uri": uri}, endpoint)
-        return found
-
-    def _templates(self) -> list[Entry]:
-        return [template for e in self._endpoints.values() for template in e.server.catalog.templates]
-
-    # Whose it is
-
-    def _owner_of_tool(self, name: str) -> tuple[ServerEndpoint, str]:
-        for endpoint in self._endpoints.values():
-            for tool in endpoint.view.tools(endpoint.server.catalog.tools):
-                if aggregated_name(endpoint.server.spec.name, tool["name"]) == name:
-                    return endpoint, tool["name"]
-        raise wire.RpcError(wire.INVALID_PARAMS, f"Unknown tool: {name}")
-
-    def _owner_of_prompt(self, name: str) -> tuple[ServerEndpoint, str]:
-        for endpoint in self._endpoints.values():
-            for prompt in endpoint.server.catalog.prompts:
-                if aggregated_name(endpoint.server.spec.name, str(prompt.get("name"))) == name:
-                    return endpoint, str(prompt["name"])
-        raise wire.RpcError(wire.INVALID_PARAMS, f"Unknown prompt: {name}")
-
-    def _owner_of_uri(self, uri: str) -> tuple[ServerEndpoint, str]:
-        """Who has a resource, and its URI there: who lists it, who is named in its scheme, whose template fits."""
-        listed = self._resources().get(uri)
-        if listed is not None:
-            prefix = aggregated_uri(listed[1].server.spec.name, "")
-            return listed[1], uri.removeprefix(prefix)
-        named, plus, rest = uri.partition("+")
-        if plus and named in self._endpoints:
-            return self._endpoints[named], rest
-        for endpoint in self._endpoints.values():
-            for template in endpoint.server.catalog.templates:
-                if _fits(str(template.get("uriTemplate")), uri):
-                    return endpoint, uri
-        raise wire.RpcError(-32002, f"Resource not found: {uri}", {"uri": uri})
+    @property
+    def directory(self) -> Directory:
+        """What all servers offer; made anew when one of them has new lists."""
+        catalogs = [endpoint.server.catalog for endpoint in self._endpoints.values()]
+        if len(catalogs) != len(self._seen) or not all(map(operator.is_, catalogs, self._seen)):
+            self._seen, self._directory = catalogs, directory(self._endpoints.values())
+        return self._directory
 
     # Requests
 
@@ -118,61 +66,54 @@ class AggregateEndpoint:
         call.exchange.succeed(eras.initialize_result(self._hello, session.version, "mcpfleet"))
 
     async def dispatch(self, call: Call) -> None:
-        if call.method in self._lists:
+        if call.method in LISTS:
             self._answer(call, self._page(call))
         elif call.method == "server/discover" and call.era is Era.MODERN:
             call.exchange.succeed(eras.discover_result(self._hello, "mcpfleet"))
         elif call.method == "subscriptions/listen" and call.era is Era.MODERN:
             for uri in open_subscription(call, self.listeners).uris:
-                endpoint, own = self._owner_of_uri(uri)
-                await endpoint.server.watch(own)
-        elif call.method in {"ping", "logging/setLevel"} and call.era is Era.LEGACY:
-            if call.method == "logging/setLevel" and call.session is not None:
-                call.session.set_log_level(call.params)
+                owned = self.directory.resource(uri)
+                await owned.endpoint.server.watch(owned.own)
+        elif call.method == "ping" and call.era is Era.LEGACY:
+            call.exchange.succeed(wire.EMPTY_OBJECT)
+        elif call.method == "logging/setLevel" and call.session is not None:
+            call.session.set_log_level(call.params)
             call.exchange.succeed(wire.EMPTY_OBJECT)
         else:
-            endpoint, member, own = self._route(call)
-            call.params = wire.with_members(call.params or wire.EMPTY_OBJECT, {member: own})
+            endpoint, members = self._route(call)
+            call.params = wire.with_members(call.params or wire.EMPTY_OBJECT, members)
             await endpoint.dispatch(call)
 
-    def _route(self, call: Call) -> tuple[ServerEndpoint, str, Any]:
-        """Where a call goes, and which member of its params carries the server's own name for what it is about."""
+    def _route(self, call: Call) -> tuple[ServerEndpoint, Entry]:
+        """Where a call goes, and the members of its params that change to the server's own names."""
         if call.method == "tools/call":
-            endpoint, name = self._owner_of_tool(str(call.param("name")))
-            return endpoint, "name", name
+            owned = self.directory.tool(str(call.param("name")))
+            return owned.endpoint, {"name": owned.own}
         if call.method == "prompts/get":
-            endpoint, name = self._owner_of_prompt(str(call.param("name")))
-            return endpoint, "name", name
+            owned = self.directory.prompt(str(call.param("name")))
+            return owned.endpoint, {"name": owned.own}
         if call.method in {"resources/read", "resources/subscribe", "resources/unsubscribe"}:
-            endpoint, uri = self._owner_of_uri(str(call.param("uri")))
-            return endpoint, "uri", uri
+            owned = self.directory.resource(str(call.param("uri")))
+            return owned.endpoint, {"uri": owned.own}
         if call.method == "completion/complete":
             ref = call.param("ref")
             if isinstance(ref, dict) and "name" in ref:
-                endpoint, name = self._owner_of_prompt(str(ref["name"]))
-                return endpoint, "ref", {**ref, "name": name}
+                owned = self.directory.prompt(str(ref["name"]))
+                return owned.endpoint, {"ref": {**ref, "name": owned.own}}
             if isinstance(ref, dict) and "uri" in ref:
-                endpoint, uri = self._owner_of_template(str(ref["uri"]))
-                return endpoint, "ref", {**ref, "uri": uri}
+                owned = self.directory.resource(str(ref["uri"]))
+                return owned.endpoint, {"ref": {**ref, "uri": owned.own}}
             raise wire.RpcError(wire.INVALID_PARAMS, "params.ref names neither a prompt nor a resource template")
         raise wire.RpcError(wire.METHOD_NOT_FOUND, f"Method not found: {call.method}")
-
-    def _owner_of_template(self, uri: str) -> tuple[ServerEndpoint, str]:
-        for endpoint in self._endpoints.values():
-            if any(template.get("uriTemplate") == uri for template in endpoint.server.catalog.templates):
-                return endpoint, uri
-        return self._owner_of_uri(uri)
 
     def _page(self, call: Call) -> bytes:
         params = wire.decode_json(call.params) if call.params else {}
         cursor = params.get("cursor", "0") if isinstance(params, dict) else "0"
         if not (isinstance(cursor, str) and cursor.isdigit()):
             raise wire.RpcError(wire.INVALID_PARAMS, "Invalid cursor")
-        entries, start = self._lists[call.method](), int(cursor)
-        member = (
-            "resourceTemplates" if call.method == "resources/templates/list" else call.method.partition("/")[0]
-        )
-        result: dict[str, Any] = {member: entries[start : start + PAGE]}
+        member, entries_of = LISTS[call.method]
+        entries, start = entries_of(self.directory), int(cursor)
+        result: dict[str, Any] = {member: [owned.entry for owned in entries[start : start + PAGE]]}
         if start + PAGE < len(entries):
             result["nextCursor"] = str(start + PAGE)
         return wire.encode_json(result)
@@ -186,11 +127,8 @@ class AggregateEndpoint:
             session.notify(method, params)
 
     def header_schema(self, tool: str) -> object | None:
-        try:
-            endpoint, name = self._owner_of_tool(tool)
-        except wire.RpcError:
-            return None
-        return endpoint.header_schema(name)
+        owned = self.directory.tools.get(tool)
+        return None if owned is None else owned.endpoint.header_schema(owned.own)
 
     # Changes
 
@@ -198,9 +136,3 @@ class AggregateEndpoint:
         """Pass on what a server said to everyone, or that the fleet itself changed."""
         for listener in list(self.listeners):
             listener(method, params)
-
-
-def _fits(template: str, uri: str) -> bool:
-    """Whether a URI can be an expansion of an RFC 6570 template: expressions stand for anything."""
-    literals = re.split(r"\{[^}]*\}", template)
-    return re.fullmatch(".*".join(re.escape(part) for part in literals), uri, re.DOTALL) is not None

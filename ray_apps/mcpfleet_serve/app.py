@@ -45,6 +45,7 @@ class HostReplica:
 
     async def __del__(self) -> None:
         # Serve awaits this within graceful_shutdown_timeout_s; it knows nothing of the door's calls.
+        self._host.hang_up()
         await self._door.close()
         await self._host.close()
 

@@ -55,7 +55,7 @@ class ServerEndpoint:
     async def initialize(self, session: Session, call: Call) -> None:
         session.direct = True
         if self._is_private(session):
-            self._send(call, await session.open_link(self.server), None)
+            call.exchange.succeed(await session.shake_hands(self.server))
             return
         running = await self.server.shared(call.principal, Era.LEGACY)
         session.attach(self.server.listeners)

@@ -110,6 +110,11 @@ class Host:
         endpoint = self._endpoints.get(server)
         return endpoint.server.log if endpoint else None
 
+    def hang_up(self) -> None:
+        """End the long streams, so that a drain waits for calls alone."""
+        for app in (self.aggregate, *self.apps.values()):
+            app.hang_up()
+
     async def close(self) -> None:
         """End all servers and wait until nothing of them remains."""
         self._janitor.cancel()

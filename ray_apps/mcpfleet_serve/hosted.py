@@ -180,8 +180,9 @@ class HostedServer:
     async def close(self) -> None:
         """End every instance."""
         self._keeper.cancel()
-        for task in self._opening.values():
-            task.cancel()
+        for task in (*self._opening.values(), self._refreshing):
+            if task is not None:
+                task.cancel()
         links = [*(running.link for running in self._pool.values()), *self._private]
         await asyncio.gather(self._keeper, *(link.close() for link in links), return_exceptions=True)
         self._launcher.close()

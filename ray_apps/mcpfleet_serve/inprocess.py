@@ -5,12 +5,14 @@ A tool that blocks or computes then holds up its own server, not the door and no
 
 import asyncio
 import importlib
+import logging
 import sys
 import threading
 import traceback
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -20,6 +22,7 @@ from mcp.shared.message import ServerMessageMetadata, SessionMessage
 from mcp_types.jsonrpc import jsonrpc_message_adapter
 
 from mcpfleet_serve.channel import Receiver, ServerFailure
+from mcpfleet_serve.stderr import StderrLog
 
 STOP_SECONDS: Final = 5.0
 
@@ -28,12 +31,33 @@ class _Pump(Protocol):
     async def send(self, item: SessionMessage, /) -> None: ...
 
 
+# Where the server whose code runs writes its log; worker threads that it starts inherit this.
+_write_log: ContextVar[Callable[[str], object] | None] = ContextVar("_write_log", default=None)
+
+
+class _ServerLogs(logging.Handler):
+    """Brings what a Python server logs to that server's log."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        write = _write_log.get()
+        if write is not None:
+            for line in self.format(record).splitlines():
+                write(line)
+
+
+_server_logs: Final = _ServerLogs()
+_server_logs.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+
+
 class PythonRuntime:
     """The thread that one Python server's code runs on, and the server object once it is loaded."""
 
-    def __init__(self, name: str, app: str, base_folder: Path | None) -> None:
+    def __init__(self, name: str, app: str, base_folder: Path | None, log: StderrLog) -> None:
         self._app = app
         self._base_folder = base_folder
+        self._log = log
+        self._home = asyncio.get_running_loop()
+        logging.getLogger().addHandler(_server_logs)
         self.loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name=f"mcp-{name}", daemon=True)
         self._thread.start()
@@ -52,7 +76,16 @@ class PythonRuntime:
         loaded: Future[LowLevelServer[Any]] = asyncio.run_coroutine_threadsafe(self._load(), self.loop)
         return await asyncio.wrap_future(loaded)
 
+    def enter(self) -> None:
+        """Say that the code which runs from here on is this server's."""
+        _write_log.set(self._write)
+
+    def _write(self, line: str) -> None:
+        with suppress(RuntimeError):  # the replica ends; nobody reads the log any more
+            self._home.call_soon_threadsafe(self._log.write, line)
+
     async def _load(self) -> "LowLevelServer[Any]":
+        self.enter()
         if self._base_folder is not None and str(self._base_folder) not in sys.path:
             sys.path.insert(0, str(self._base_folder))
         module_name, _, attribute = self._app.partition(":")
@@ -115,6 +148,7 @@ class PythonChannel:
                 home.call_soon_threadsafe(call, *args)
 
         async def serve() -> None:
+            self._runtime.enter()
             tell(opened.set_result, None)
             try:
                 await self._serve(receiver, tell)

@@ -77,7 +77,7 @@ class Launcher:
                 "give it settings in code, or run it as a `command`",
             )
         if self._runtime is None:
-            self._runtime = PythonRuntime(self._spec.name, source.app, self._place.base_folder)
+            self._runtime = PythonRuntime(self._spec.name, source.app, self._place.base_folder, self._log)
         runtime = self._runtime
         server: LowLevelServer[Any] = await runtime.load()
         return lambda: PythonChannel(runtime, server)

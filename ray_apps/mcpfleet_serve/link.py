@@ -232,6 +232,10 @@ class Link:
                 pending.exchange.succeed(pending.transform(result) if pending.transform else result)
             except wire.RpcError as error:
                 pending.exchange.fail_with(error)
+            except (msgspec.DecodeError, AttributeError, TypeError, KeyError, RecursionError) as error:
+                # A result of another shape than its method has. The client must not wait for a better one.
+                text = f"the server's result for {pending.method} is malformed: {error}"
+                pending.exchange.fail_with(wire.RpcError(wire.INTERNAL_ERROR, text))
 
     def _on_request(self, request_id: bytes, method: str, params: bytes | None) -> None:
         if method == "ping":

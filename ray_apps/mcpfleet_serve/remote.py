@@ -5,6 +5,7 @@ request that cannot connect ends all others, and each message is parsed into mod
 """
 
 import asyncio
+import logging
 from collections.abc import Mapping
 from typing import Final
 
@@ -18,6 +19,9 @@ from mcpfleet_serve.channel import Receiver, ServerFailure
 CONNECT_SECONDS: Final = 10.0
 READ_SECONDS: Final = 300.0  # between two pieces of one answer; a long tool call may be silent for a while
 NOT_FOUND: Final = 404
+# A line for each request would bury what matters.
+logging.getLogger("httpx2").setLevel(logging.WARNING)
+
 ACCEPT: Final = "application/json, text/event-stream"
 
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from mcpfleet_api.base import seconds
 from mcpfleet_serve import wire
+from mcpfleet_serve.channel import ServerFailure
 from mcpfleet_serve.exchange import Exchange
 from mcpfleet_serve.hosted import HostedServer, Listener
 from mcpfleet_serve.link import Audience, Link
@@ -58,17 +59,27 @@ class Session:
         link = self._links.get(server.spec.name)
         return link if link is not None and link.is_open() else None
 
-    async def open_link(self, server: HostedServer) -> Link:
-        """Start an instance for this session alone; the client's own handshake goes to it.
+    async def shake_hands(self, server: HostedServer) -> bytes:
+        """Start an instance for this session alone, with the client's own handshake; the server's answer to it.
 
         Raises:
             ServerFailure: the server is not to be had now.
+            wire.RpcError: it refused the handshake.
         """
+        name = server.spec.name
+        await self._drop(name)
         link = await server.private(SessionAudience(self))
-        self._links[server.spec.name] = link
-        self._servers[server.spec.name] = server
+        self._links[name], self._servers[name] = link, server
         server.sessions += 1
-        return link
+        limit = seconds(server.spec.start_timeout).total_seconds()
+        try:
+            return await link.call("initialize", wire.encode_json(self.client), limit)
+        except TimeoutError:
+            await self._drop(name)
+            raise ServerFailure("StartTimeout", f"no answer to initialize within {limit:.0f} s") from None
+        except BaseException:
+            await self._drop(name)
+            raise
 
     async def join(self, server: HostedServer) -> Link:
         """Its own instance of a server, started at its first use with the handshake that the client made already.
@@ -86,14 +97,8 @@ class Session:
         return await asyncio.shield(self._joining[name])
 
     async def _join(self, server: HostedServer) -> Link:
-        await self._drop(server.spec.name)
-        link = await self.open_link(server)
-        try:
-            timeout = seconds(server.spec.start_timeout).total_seconds()
-            await link.call("initialize", wire.encode_json(self.client), timeout)
-        except BaseException:
-            await self._drop(server.spec.name)
-            raise
+        await self.shake_hands(server)
+        link = self._links[server.spec.name]
         link.notify("notifications/initialized", None)
         return link
 

@@ -19,6 +19,7 @@ from mcpfleet_serve.channel import ServerFailure
 from mcpfleet_serve.endpoint import Endpoint
 from mcpfleet_serve.exchange import Exchange
 from mcpfleet_serve.handshake import Era
+from mcpfleet_serve.link import LISTEN
 from mcpfleet_serve.request import HttpError, Request
 from mcpfleet_serve.session import Session
 
@@ -45,6 +46,7 @@ class McpApp:
         self.endpoint = endpoint
         self.sessions: dict[str, Session] = {}
         self._ending: set[asyncio.Future[None]] = set()
+        self._streams: set[Exchange] = set()
 
     async def __call__(self, request: Request) -> None:
         if request.method == "POST":
@@ -128,7 +130,7 @@ class McpApp:
     # The legacy era
 
     async def _legacy(self, request: Request, message: wire.Message) -> None:
-        if message.jsonrpc != "2.0":
+        if message.jsonrpc != "2.0" or (message.id is not UNSET and not _is_request_id(bytes(message.id))):
             await refuse(request, wire.RpcError(wire.INVALID_REQUEST, "the body must be one JSON-RPC message"))
             return
         if message.method == "initialize" and message.id is not UNSET:
@@ -171,10 +173,6 @@ class McpApp:
         call = Call(Exchange(client_id), "initialize", params, Era.LEGACY, session.principal, session)
         try:
             await self._attempt(call, self.endpoint.initialize(session, call))
-            while call.exchange.answer is None:
-                # A server that asks or tells something amid the handshake is out of order.
-                await call.exchange.ready()
-                call.exchange.next_event()
             if call.exchange.error_code is None:
                 self.sessions[session.id] = session
         finally:
@@ -205,12 +203,16 @@ class McpApp:
         if request.header(b"mcp-protocol-version") in wire.MODERN_VERSIONS:
             raise HttpError(405, "this protocol version has no GET stream", [(b"allow", b"POST")])
         session = self._session(request)
+        if session.standalone in self._streams:
+            raise HttpError(409, "the session has a GET stream already")
         session.open_requests += 1
+        self._streams.add(session.standalone)
         watch = Watch(request, session.standalone, after=0)
         try:
             await send_stream(request, session.standalone)
         finally:
             watch.stop()
+            self._streams.discard(session.standalone)
             session.standalone.gone = False
             session.open_requests -= 1
             session.last_used = time.monotonic()
@@ -231,7 +233,16 @@ class McpApp:
             if not session.open_requests and now - session.last_used > SESSION_IDLE_SECONDS:
                 self._end(session)
 
+    def hang_up(self) -> None:
+        """End the streams that would stay open for ever; clients open them anew, elsewhere."""
+        for exchange in list(self._streams):
+            own_id = wire.decode_json(exchange.client_id)
+            exchange.succeed(
+                wire.encode_json({"resultType": "complete", "_meta": {wire.META_SUBSCRIPTION: own_id}})
+            )
+
     async def close(self) -> None:
+        self.hang_up()
         sessions, self.sessions = list(self.sessions.values()), {}
         await asyncio.gather(*(session.close() for session in sessions), *self._ending)
 
@@ -258,6 +269,8 @@ class McpApp:
         watch = Watch(request, exchange)
         if session is not None:
             session.calls[exchange.client_id] = lambda: _cancel(call)
+        if call.method == LISTEN:
+            self._streams.add(exchange)
         try:
             await self._attempt(call, self.endpoint.dispatch(call))
             await exchange.ready()
@@ -268,9 +281,14 @@ class McpApp:
                 await send_stream(request, exchange)
         finally:
             watch.stop()
-            if session is not None:
-                session.calls.pop(exchange.client_id, None)
-            if exchange.answer is None:
+            self._streams.discard(exchange)
+            if exchange.answer is not None:
+                if session is not None:
+                    session.calls.pop(exchange.client_id, None)
+                if call.method == LISTEN:
+                    _cancel(call)
+            elif session is None:
+                # In the modern era a client cancels by leaving. In the legacy one it says so, and may come back.
                 _cancel(call)
 
 

@@ -1,0 +1,81 @@
+"""What the whole fleet offers under the aggregated endpoint's names, and whose each of it is."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from mcpfleet_serve import wire
+from mcpfleet_serve.endpoint import ServerEndpoint
+from mcpfleet_serve.naming import aggregated_name, aggregated_uri
+
+Entry = dict[str, Any]
+RESOURCE_NOT_FOUND = -32002
+
+
+@dataclass(frozen=True)
+class Owned:
+    """One tool, prompt or resource: how clients see it, whose it is, and its name or URI there."""
+
+    entry: Entry
+    endpoint: ServerEndpoint
+    own: str
+
+
+@dataclass(frozen=True)
+class Directory:
+    """Everything of all servers, in the order of the fleet."""
+
+    tools: dict[str, Owned] = field(default_factory=dict[str, Owned])
+    prompts: dict[str, Owned] = field(default_factory=dict[str, Owned])
+    resources: dict[str, Owned] = field(default_factory=dict[str, Owned])
+    templates: list[Owned] = field(default_factory=list[Owned])
+
+    def tool(self, name: str) -> Owned:
+        if name not in self.tools:
+            raise wire.RpcError(wire.INVALID_PARAMS, f"Unknown tool: {name}")
+        return self.tools[name]
+
+    def prompt(self, name: str) -> Owned:
+        if name not in self.prompts:
+            raise wire.RpcError(wire.INVALID_PARAMS, f"Unknown prompt: {name}")
+        return self.prompts[name]
+
+    def resource(self, uri: str) -> Owned:
+        """Whose a resource is: who lists it, or whose template it fits, or who is named in its scheme."""
+        if uri in self.resources:
+            return self.resources[uri]
+        for template in self.templates:
+            if template.own == uri or fits(template.own, uri):
+                return Owned({}, template.endpoint, uri)
+        for owned in (*self.resources.values(), *self.templates):
+            prefix = aggregated_uri(owned.endpoint.server.spec.name, "")
+            if uri.startswith(prefix):
+                return Owned({}, owned.endpoint, uri.removeprefix(prefix))
+        raise wire.RpcError(RESOURCE_NOT_FOUND, f"Resource not found: {uri}", {"uri": uri})
+
+
+def directory(endpoints: Iterable[ServerEndpoint]) -> Directory:
+    """The directory of these servers' catalogs as they are now."""
+    found = Directory()
+    for endpoint in endpoints:
+        server, catalog = endpoint.server.spec.name, endpoint.server.catalog
+        for tool in endpoint.view.tools(catalog.tools):
+            name = aggregated_name(server, tool["name"])
+            found.tools[name] = Owned({**tool, "name": name}, endpoint, tool["name"])
+        for prompt in catalog.prompts:
+            name = aggregated_name(server, str(prompt.get("name")))
+            found.prompts[name] = Owned({**prompt, "name": name}, endpoint, str(prompt.get("name")))
+        for resource in catalog.resources:
+            own = str(resource.get("uri"))
+            uri = aggregated_uri(server, own) if own in found.resources else own
+            found.resources[uri] = Owned({**resource, "uri": uri}, endpoint, own)
+        for template in catalog.templates:
+            found.templates.append(Owned(template, endpoint, str(template.get("uriTemplate"))))
+    return found
+
+
+def fits(template: str, uri: str) -> bool:
+    """Whether a URI can be an expansion of an RFC 6570 template: expressions stand for anything."""
+    literals = re.split(r"\{[^}]*\}", template)
+    return re.fullmatch(".*".join(re.escape(part) for part in literals), uri, re.DOTALL) is not None
