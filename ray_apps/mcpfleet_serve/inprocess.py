@@ -57,7 +57,10 @@ class PythonRuntime:
         self._base_folder = base_folder
         self._log = log
         self._home = asyncio.get_running_loop()
-        logging.getLogger().addHandler(_server_logs)
+        root = logging.getLogger()
+        root.addHandler(_server_logs)
+        # With a handler in place MCPServer and FastMCP leave logging alone; their own default is INFO.
+        root.setLevel(min(root.level or logging.INFO, logging.INFO))
         self.loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name=f"mcp-{name}", daemon=True)
         self._thread.start()
