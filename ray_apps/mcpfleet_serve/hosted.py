@@ -22,6 +22,7 @@ from mcpfleet_serve.handshake import MODERN_META, Catalog, Era, Hello, introduce
 from mcpfleet_serve.launch import Launcher, Place, describe
 from mcpfleet_serve.link import LISTEN, Audience, Link
 from mcpfleet_serve.stderr import StderrLog
+from mcpfleet_serve.subscriptions import UPDATED
 
 # An instance that lived this long was no part of a crash loop.
 STEADY_SECONDS: Final = 30.0
@@ -275,25 +276,30 @@ class HostedServer:
     # What it says of itself
 
     def heard(self, method: str, params: bytes | None) -> None:
-        """A notification of a shared instance."""
+        """A notification of a shared instance that belongs to no call in progress.
+
+        What concerns everyone is passed on. Log messages and the like are not: they may speak of one client's call.
+        """
         if method.endswith("/list_changed"):
             if self._refreshing is None or self._refreshing.done():
                 self._refreshing = asyncio.create_task(self._refresh(), name=f"refresh-{self.spec.name}")
             self._lists_changed.add(method)
-        else:
+        elif method == UPDATED:
             self._tell(method, params)
 
     async def _refresh(self) -> None:
         """Read the lists again, then tell clients once, however often the server said so meanwhile."""
-        await asyncio.sleep(REFRESH_DELAY_SECONDS)
-        methods, self._lists_changed = self._lists_changed, set()
-        if self._primary is not None:
-            try:
-                self.catalog = await read_catalog(self._primary.link, self._primary.hello)
-            except ServerFailure as failure:
-                self.log.write(f"[mcpfleet] {failure}")
-        for method in sorted(methods):
-            self._tell(method, None)
+        # They may change once more while they are read.
+        while self._lists_changed:
+            await asyncio.sleep(REFRESH_DELAY_SECONDS)
+            methods, self._lists_changed = self._lists_changed, set()
+            if self._primary is not None:
+                try:
+                    self.catalog = await read_catalog(self._primary.link, self._primary.hello)
+                except ServerFailure as failure:
+                    self.log.write(f"[mcpfleet] {failure}")
+            for method in sorted(methods):
+                self._tell(method, None)
 
     async def watch(self, uri: str) -> None:
         """See to it that updates of a resource reach the listeners, for as long as the shared instance lives.

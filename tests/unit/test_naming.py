@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from mcpfleet_serve.aggregate import _fits
+from mcpfleet_serve.directory import fits
 from mcpfleet_serve.naming import LONGEST, aggregated_name, aggregated_uri
 
 SERVER = st.from_regex(r"[a-z]([-a-z0-9]{0,38}[a-z0-9])?", fullmatch=True)
@@ -50,7 +50,7 @@ def test_a_resource_under_a_taken_uri_names_its_server_in_the_scheme():
 
 
 @pytest.mark.parametrize(
-    ("template", "uri", "fits"),
+    ("template", "uri", "expected"),
     [
         ("demo://static", "demo://static", True),
         ("demo://static", "demo://static/more", False),
@@ -63,10 +63,10 @@ def test_a_resource_under_a_taken_uri_names_its_server_in_the_scheme():
         ("x://a.b/{c}", "x://aXb/1", False),
     ],
 )
-def test_a_uri_fits_the_template_that_it_expands(template, uri, fits):
-    assert _fits(template, uri) is fits
+def test_a_uri_fits_the_template_that_it_expands(template, uri, expected):
+    assert fits(template, uri) is expected
 
 
 @given(st.lists(st.text(alphabet="ab./:?*+[", max_size=6), min_size=1, max_size=4), st.text(max_size=10))
 def test_every_expansion_fits_its_template(literals, value):
-    assert _fits("{x}".join(literals), value.join(literals))
+    assert fits("{x}".join(literals), value.join(literals))
