@@ -1,6 +1,8 @@
 """The servers that one replica hosts, and the changes to them."""
 
 import asyncio
+import logging
+import math
 import os
 import time
 from importlib.metadata import version
@@ -13,11 +15,15 @@ from mcpfleet_serve.aggregate import AggregateEndpoint
 from mcpfleet_serve.endpoint import ServerEndpoint
 from mcpfleet_serve.hosted import HostedServer
 from mcpfleet_serve.launch import Place
+from mcpfleet_serve.orphans import end_orphans
 from mcpfleet_serve.site import Site
 from mcpfleet_serve.stderr import StderrLog
 from mcpfleet_serve.streamable import McpApp
 
+logger = logging.getLogger(__name__)
+
 JANITOR_SECONDS: Final = 10.0
+ORPHANS_SECONDS: Final = 60.0
 VERSION: Final = version("mcpfleet")
 LISTS: Final = ("tools", "prompts", "resources")
 
@@ -90,11 +96,17 @@ class Host:
             self._aggregate.tell(f"notifications/{kind}/list_changed", None)
 
     async def _clean(self) -> None:
+        looked = -math.inf
         while True:
-            await asyncio.sleep(JANITOR_SECONDS)
             now = time.monotonic()
             for app in (self.aggregate, *self.apps.values()):
                 app.end_idle(now)
+            # At the start above all: this replica may be in the place of one that was killed.
+            if now - looked > ORPHANS_SECONDS:
+                looked = now
+                for pid in await asyncio.to_thread(end_orphans):
+                    logger.warning("killed process %d, which a dead replica had left", pid)
+            await asyncio.sleep(JANITOR_SECONDS)
 
     def report(self) -> FleetReport:
         return FleetReport(

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final, cast
 
 from mcpfleet_serve.channel import Receiver, ServerFailure
+from mcpfleet_serve.orphans import MARK, own_mark
 from mcpfleet_serve.stderr import StderrLog
 
 MAX_MESSAGE_BYTES: Final = 64 * 1024 * 1024
@@ -36,7 +37,7 @@ INHERITED: Final = (
 def child_environment(env: Mapping[str, str]) -> dict[str, str]:
     """The environment of a child: what it may inherit, then what its server declares."""
     inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
-    return inherited | dict(env)
+    return inherited | dict(env) | {MARK: own_mark()}
 
 
 class StdioChannel:
