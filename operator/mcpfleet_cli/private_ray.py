@@ -3,7 +3,7 @@
 All use of what Ray keeps private is in this file. It reads one JSON object per line from stdin, `{"deploy": …}`
 with a Serve configuration, and writes one per line to stdout:
 
-    {"event": "stage", "text": …}                           what it is doing
+    {"event": "stage", "text": …}                           what it does now
     {"event": "application", "status": …, "message": …}      what Serve says of the application
     {"event": "lost", "message": …}                          Ray ended; so does the engine
 
@@ -18,14 +18,13 @@ import sys
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Final, TextIO
 
 import ray
 from ray._private.node import Node
 from ray._private.parameter import RayParams
-from ray.serve._private.api import serve_start
-from ray.serve.schema import ServeDeploySchema
 
 STOP_SECONDS: Final = 8.0  # for Serve and what it runs; the caller allows a little more for all of it
 MIB: Final = 1024**2
@@ -78,8 +77,13 @@ class Engine:
         threading.Thread(target=self._read, args=(commands,), daemon=True).start()
 
     def run(self, folder: Path) -> None:
-        self._say({"event": "stage", "text": "starting Ray"})
+        # Serve takes a second to import, in which Ray's processes come up.
+        importing = threading.Thread(target=import_module, args=("ray.serve._private.api",), daemon=True)
+        importing.start()
         with private_ray(folder) as node:
+            importing.join()
+            from ray.serve._private.api import serve_start  # noqa: PLC0415 - see above
+
             self._say({"event": "stage", "text": "starting Ray Serve"})
             client = serve_start(proxy_location="Disabled")
             try:
@@ -88,6 +92,8 @@ class Engine:
                 client.shutdown(STOP_SECONDS)
 
     def _obey(self, client: Any, node: Node) -> None:
+        from ray.serve.schema import ServeDeploySchema  # noqa: PLC0415 - see above
+
         while True:
             try:
                 command = self._commands.get(timeout=2.0 if self._is_running else 0.25)

@@ -53,6 +53,7 @@ class Session:
         self._run = self._register()
         engine = None
         try:
+            self._display.stage("starting Ray")
             engine = await Engine.start(self._run.id, Path(self._run.folder), self._env_file)
             self._run = replace(self._run, engine=processes.identify(engine.pid))
             runs.save(self._run)

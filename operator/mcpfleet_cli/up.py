@@ -33,7 +33,11 @@ def up(
     watch: Annotated[bool, typer.Option("--watch/--no-watch", help="Apply edits of the file when saved.")] = True,
     env_file: Annotated[
         Path | None,
-        typer.Option(help="File of NAME=value lines, where secretKeyRefs are looked up.", show_default=False),
+        typer.Option(
+            envvar="MCPFLEET_ENV_FILE",
+            help="File of NAME=value lines, where secretKeyRefs are looked up.",
+            show_default=False,
+        ),
     ] = None,
     output: Annotated[
         UpOutput, typer.Option("--output", "-o", help="For people, or one JSON object a line.")

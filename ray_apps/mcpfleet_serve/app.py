@@ -11,6 +11,7 @@ from ray import serve
 from mcpfleet_api.serve import HostArgs, HostConfig
 from mcpfleet_serve.door import Door
 from mcpfleet_serve.host import Host
+from mcpfleet_serve.loopback import is_loopback, keep_serve_on_loopback
 from mcpfleet_serve.request import Receive, Send
 
 
@@ -30,6 +31,8 @@ class HostReplica:
     """A replica that hosts servers."""
 
     async def __init__(self, args: HostArgs) -> None:
+        if is_loopback(args.door_host):
+            keep_serve_on_loopback()
         self._host = Host(args, serve.get_replica_context().replica_id.unique_id)
         self._door = Door(self._host.site, args.door_host, args.door_port)
         Host.of_this_process = self._host

@@ -31,7 +31,9 @@ EVERYTHING = {
     "name": "everything",
     "npm": {"package": "@modelcontextprotocol/server-everything", "version": "2026.8.31"},
     "isolation": "Shared",
+    "env": [{"name": "API_TOKEN", "secretKeyRef": {"name": "vault", "key": "token"}}],
 }
+SECRET = "s3cret-of-the-vault"
 ECHO = {"name": "echo", "python": {"app": "echo_server:server"}}
 FILES = {
     "name": "files",
@@ -194,7 +196,8 @@ def terminal():
 
 @pytest.fixture(scope="module")
 def office(terminal):
-    with up(terminal, terminal.write("office", TIME, EVERYTHING, ECHO)) as fleet:
+    (terminal.folder / "secrets.env").write_text(f"VAULT_TOKEN={SECRET}\n")
+    with up(terminal, terminal.write("office", TIME, EVERYTHING, ECHO), "--env-file", "secrets.env") as fleet:
         fleet.ready = fleet.wait_for(event="ready", seconds=240)
         yield fleet
 
@@ -211,6 +214,26 @@ async def test_the_pasted_address_offers_the_tools_of_all_servers_in_both_eras(o
     assert {name for name in names if "echo" in name}
     assert {name for name in names if "get_current_time" in name}
     assert len(names) == 2 + 13 + 1
+
+
+def test_nothing_listens_for_other_machines(office):
+    listening = {
+        (name, connection.laddr.ip)
+        for process, name in office.belongings().items()
+        for connection in process.net_connections("tcp")
+        if connection.status == psutil.CONN_LISTEN
+    }
+    assert {ip for _, ip in listening} <= {"127.0.0.1", "::1", "::ffff:127.0.0.1"}, listening
+
+
+def test_a_secret_reaches_its_server_and_nothing_else(terminal, office):
+    assert SECRET in terminal.mcpfleet("call", "everything", "get-env").stdout
+    assert SECRET not in terminal.mcpfleet("status", "-o", "json").stdout
+    assert SECRET not in terminal.mcpfleet("logs", "everything").stdout
+    assert SECRET not in "".join(str(process.cmdline()) for process in office.belongings())
+    (run,) = registered(terminal)
+    written = [file for file in Path(run["folder"]).rglob("*") if file.is_file()]
+    assert [file for file in written if SECRET.encode() in file.read_bytes()] == []
 
 
 def test_status_is_for_people_and_for_programs(terminal, office):
