@@ -106,18 +106,16 @@ class Access:
                 raise TimeoutError(f"{what} did not come within {seconds:.0f} s")
             time.sleep(0.25)
 
+    def serves(self, crd: Manifest) -> bool:
+        """Whether the API server serves the types of a CRD."""
+        group, plural = crd["spec"]["group"], crd["spec"]["names"]["plural"]
+        versions = [version["name"] for version in crd["spec"]["versions"] if version["served"]]
+        return all(plural in self._plurals(group, version) for version in versions)
+
     def _wait_for_crds(self, crds: list[Manifest]) -> None:
         """Wait until the API server serves their types: the condition alone comes a moment too early."""
 
-        def served() -> bool:
-            return all(
-                crd["spec"]["names"]["plural"] in self._plurals(crd["spec"]["group"], version["name"])
-                for crd in crds
-                for version in crd["spec"]["versions"]
-                if version["served"]
-            )
-
-        self.wait("the new types", served, 30)
+        self.wait("the new types", lambda: all(map(self.serves, crds)), 60)
         self._dynamic = None  # it would not look for the new types again
         Path(self._scratch.name, "discovered.json").unlink(missing_ok=True)
 

@@ -2,11 +2,11 @@
 
 import os
 import shutil
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from cluster import commands
 from cluster.missing import Missing
 from cluster.place import is_root
 from cluster.progress import say, step
@@ -60,11 +60,10 @@ def install(packages: list[str]) -> None:
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
     with step("apt-get"), no_services():
         for arguments in (["update", "-q"], ["install", "-y", "-q", "--no-install-recommends", *packages]):
-            done = subprocess.run(
-                ["apt-get", *arguments], env=environment, capture_output=True, text=True, check=False
-            )
-            if done.returncode:
-                raise Missing(f"the packages {', '.join(packages)}; apt-get failed:\n{done.stdout}{done.stderr}")
+            try:
+                commands.run(["apt-get", *arguments], environment=environment)
+            except RuntimeError as error:
+                raise Missing(f"the packages {', '.join(packages)}; {error}") from error
 
 
 @contextmanager

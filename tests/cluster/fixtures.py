@@ -4,6 +4,7 @@ A cluster that cannot be had is a reason to skip, and the reason says what is mi
 MCPFLEET_CLUSTER it is an error instead, so that CI cannot pass by skipping.
 """
 
+import itertools
 import os
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Self, TypeVar
@@ -126,11 +127,10 @@ class _Series:
     def __init__(self, way: str) -> None:
         self._way = way
         self._started: list[Cluster] = []
-        self._number = 0
+        self._numbers = itertools.count(1)
 
     def next(self) -> int:
-        self._number += 1
-        return self._number
+        return next(self._numbers)
 
     def start(self, start: "NewCluster") -> "Cluster":
         self._started.append(_or_skip(self._way, start))

@@ -9,14 +9,13 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from cluster import cache
+from cluster import cache, commands
 from cluster.progress import say, step
 from cluster.versions import VERSIONS, GoModule, pinned
 
@@ -141,11 +140,8 @@ def go_mod(go: str, module: GoModule) -> str:
     return "\n".join(lines) + "\n"
 
 
-def run(command: list[str], folder: Path) -> str:
-    """Run a command to its end and give what it printed; failing, say all of it."""
+def run(argv: list[str], folder: Path) -> str:
     # Programs must not need the C library of the machine that built them: they also run inside images.
-    environment = os.environ | {"CGO_ENABLED": "0", "GOFLAGS": "-buildvcs=false"}
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RuntimeError(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}")
-    return done.stdout
+    return commands.run(
+        argv, folder=folder, environment=os.environ | {"CGO_ENABLED": "0", "GOFLAGS": "-buildvcs=false"}
+    )

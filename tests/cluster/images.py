@@ -5,12 +5,11 @@ import io
 import json
 import os
 import shutil
-import subprocess
 import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from cluster import cache, debian, go
+from cluster import cache, commands, debian, go
 from cluster.place import Place
 from cluster.progress import step
 from cluster.versions import PAUSE, VERSIONS
@@ -84,7 +83,7 @@ def product(target: str, name: str) -> Image:
             buildah("rmi", "--prune")
 
     key = cache.digest(inputs(), base_key())
-    return Image(name, cache.entry(f"images-{target}", key, build, kept=2) / "image.tar")
+    return Image(name, cache.entry(f"images-{target}", key, build, kept=3) / "image.tar")
 
 
 def base_key() -> str:
@@ -99,7 +98,7 @@ def base_archive() -> Path:
         with step(f"making the base image from Debian {SUITE}"):
             # In a mount namespace of its own, so that no mount of debootstrap's stays, whatever happens.
             command = ["unshare", "--mount", "debootstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}"]
-            run([*command, SUITE, str(tree), VERSIONS["images"]["mirror"]])
+            commands.run([*command, SUITE, str(tree), VERSIONS["images"]["mirror"]])
             for unneeded in (
                 "var/cache/apt",
                 "var/lib/apt/lists",
@@ -109,7 +108,9 @@ def base_archive() -> Path:
             ):
                 shutil.rmtree(tree / unneeded)
                 (tree / unneeded).mkdir()
-            run(["tar", "--create", "--numeric-owner", f"--file={into / 'base.tar'}", f"--directory={tree}", "."])
+            commands.run(
+                ["tar", "--create", "--numeric-owner", f"--file={into / 'base.tar'}", f"--directory={tree}", "."]
+            )
             shutil.rmtree(tree)
 
     return cache.entry("images", f"base-{base_key()}", build) / "base.tar"
@@ -139,14 +140,7 @@ def buildah(*arguments: str) -> str:
     """Buildah with a store of our own, which no other user of buildah or podman on the machine sees."""
     store = cache.root() / "buildah"
     roots = [f"--root={store / 'root'}", f"--runroot={store / 'run'}", "--storage-driver=overlay"]
-    return run(["buildah", *roots, *arguments])
-
-
-def run(command: list[str]) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RuntimeError(f"{' '.join(command)} failed:\n{done.stdout[-4000:]}{done.stderr[-8000:]}")
-    return done.stdout
+    return commands.run(["buildah", *roots, *arguments])
 
 
 def inputs() -> bytes:

@@ -5,7 +5,7 @@ import subprocess
 
 from pytest_kind import cluster as pytest_kind
 
-from cluster import cache, images, kuberay, ledger
+from cluster import cache, commands, images, kuberay, ledger
 from cluster.access import Access
 from cluster.cluster import PlacedCluster
 from cluster.images import Image
@@ -77,5 +77,5 @@ def start_kind_cluster(name: str, owner: Started | None, preloaded: list[Image])
 def build_image() -> Image:
     """The product's image, built by Docker; it keeps what has not changed."""
     with step(f"building the image {images.SERVE_NAME} with Docker"):
-        images.run(["docker", "build", "--target=serve", f"--tag={images.SERVE_NAME}", str(images.CHECKOUT)])
+        commands.run(["docker", "build", "--target=serve", f"--tag={images.SERVE_NAME}", str(images.CHECKOUT)])
     return Image(images.SERVE_NAME, None)

@@ -11,9 +11,10 @@ FLEET = {"RayCluster", "RayService"}
 
 
 def apply_crds(access: Access, *, every: bool = False) -> None:
-    """Give a cluster KubeRay's types: those of a fleet, or every one."""
+    """Give a cluster those of KubeRay's types that it lacks: those of a fleet, or every one."""
     crds = go.crds(module("kuberay"))
-    access.apply([crd for crd in crds if every or crd["spec"]["names"]["kind"] in FLEET])
+    wanted = [crd for crd in crds if every or crd["spec"]["names"]["kind"] in FLEET]
+    access.apply([crd for crd in wanted if not access.serves(crd)])
 
 
 def start_operator(place: Place, access: Access) -> None:

@@ -83,6 +83,8 @@ class Ledger:
 
     def undo(self) -> None:
         """End the processes, then take away what is left, and at last the folder. Safe to repeat."""
+        if not self.folder.exists():
+            return
         if self.first:
             end([self.first])
             # Those outside wait for their own children inside, and bury them, if they are given a moment.

@@ -7,14 +7,13 @@ is little to take away: the machine's end of one link, two iptables rules, and t
 
 import ipaddress
 import json
-import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
-from cluster import cache, go, ledger
+from cluster import cache, commands, go, ledger
 from cluster.ledger import Started
 from cluster.place import Place
 from cluster.versions import PAUSE
@@ -137,18 +136,20 @@ class Namespaces(Place):
         self.ledger.rules += [[table, name, "-D", *rest] for table, name, *rest in rules]
         self.ledger.save()
         addresses = self.addresses
-        on_machine(["ip", "link", "add", link, "type", "veth", "peer", "name", "uplink", "netns", str(self._init)])
-        on_machine(["ip", "address", "add", f"{addresses.gateway}/30", "dev", link])
-        on_machine(["ip", "link", "set", link, "up"])
+        commands.run(
+            ["ip", "link", "add", link, "type", "veth", "peer", "name", "uplink", "netns", str(self._init)]
+        )
+        commands.run(["ip", "address", "add", f"{addresses.gateway}/30", "dev", link])
+        commands.run(["ip", "link", "set", link, "up"])
         self.run(["ip", "link", "set", "lo", "up"])
         self.run(["ip", "address", "add", f"{addresses.node}/30", "dev", "uplink"])
         self.run(["ip", "link", "set", "uplink", "up"])
         self.run(["ip", "route", "add", "default", "via", addresses.gateway])
         self.run(["sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward"])
         for network in (addresses.pods, addresses.services):
-            on_machine(["ip", "route", "add", network, "via", addresses.node])
+            commands.run(["ip", "route", "add", network, "via", addresses.node])
         for table, name, chain, *rest in rules:
-            on_machine(["iptables", "-w", table, name, "-I", chain, *rest])
+            commands.run(["iptables", "-w", table, name, "-I", chain, *rest])
         ledger.allow_forwarding()
 
     def _prepare_mounts(self) -> None:
@@ -190,7 +191,7 @@ def delegate(cgroup: Path) -> None:
 
 def free_addresses() -> Addresses:
     """Networks that nothing on the machine uses."""
-    routes = json.loads(on_machine(["ip", "-json", "-4", "route", "show", "table", "all"]))
+    routes = json.loads(commands.run(["ip", "-json", "-4", "route", "show", "table", "all"]))
     taken = [
         ipaddress.ip_network(route["dst"], strict=False)
         for route in routes
@@ -203,10 +204,3 @@ def free_addresses() -> Addresses:
             if not any(one.overlaps(other) for one in wanted for other in taken):
                 return addresses
     raise RuntimeError("no private network is free for a cluster")
-
-
-def on_machine(argv: list[str]) -> str:
-    done = subprocess.run(argv, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RuntimeError(f"{' '.join(argv)} failed:\n{done.stdout}{done.stderr}")
-    return done.stdout

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from cluster import commands
 from cluster.ledger import Ledger, Started
 
 # Ports that this process has chosen and perhaps not yet bound.
@@ -52,10 +53,7 @@ class Place:
 
     def run(self, argv: list[str]) -> str:
         """Run a command to its end in this place, and give what it printed."""
-        done = subprocess.run(self.command(argv), capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise RuntimeError(f"{' '.join(argv)} failed:\n{done.stdout}{done.stderr}")
-        return done.stdout
+        return commands.run(self.command(argv))
 
     def wait(self, what: str, ready: Callable[[], bool], seconds: float) -> None:
         """Wait until something is ready, unless a process of the cluster dies before."""

@@ -9,7 +9,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from cluster import cache
+from cluster import cache, commands
 from cluster.images import Image
 from cluster.progress import step
 
@@ -34,7 +34,7 @@ def filled(images: list[Image]) -> Path:
 
 
 def copy(store: Path, into: Path) -> None:
-    subprocess.run(["cp", "--archive", "--link", f"{store}/.", str(into)], check=True)
+    commands.run(["cp", "--archive", "--link", f"{store}/.", str(into)])
     for database in into.rglob("*.db"):
         own = database.with_suffix(".copy")
         shutil.copy2(database, own)
@@ -49,31 +49,16 @@ def run_containerd(root: Path, archives: list[Path]) -> None:
         f'version = 2\nroot = "{root}"\nstate = "{root / "import"}"\n'
         f'disabled_plugins = ["io.containerd.grpc.v1.cri"]\n[grpc]\n  address = "{socket}"\n'
     )
-    with (root / "import.log").open("wb") as log:
-        # In a mount namespace of its own, so that no mount stays, whatever happens.
-        command = ["unshare", "--mount", "--kill-child", "--fork", "containerd", "--config", str(config)]
-        containerd = subprocess.Popen(command, stdout=log, stderr=log)
+    # In a mount namespace of its own, so that no mount stays, and gone with this process, whatever happens.
+    command = ["unshare", "--mount", "setpriv", "--pdeathsig", "KILL", "containerd", "--config", str(config)]
+    with (root / "import.log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as containerd:
         try:
             wait_for(socket, containerd)
             for archive in archives:
-                subprocess.run(
-                    [
-                        "ctr",
-                        "--address",
-                        str(socket),
-                        "--namespace",
-                        "k8s.io",
-                        "images",
-                        "import",
-                        str(archive),
-                    ],
-                    check=True,
-                    capture_output=True,
-                )
+                ctr = ["ctr", "--address", str(socket), "--namespace", "k8s.io"]
+                commands.run([*ctr, "images", "import", str(archive)])
         finally:
-            # Its databases are transactional; there is nothing to lose by ending it at once.
-            containerd.kill()
-            containerd.wait()
+            containerd.terminate()
     for left in ("import.sock", "import.sock.ttrpc", "import.toml", "import.log", "import"):
         path = root / left
         shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)

@@ -31,8 +31,9 @@ def image(way: str, serve_image: Image) -> Image:
 class Machine:
     """What a cluster could leave on the machine, without what other clusters that run meanwhile have there."""
 
-    def __init__(self) -> None:
-        self.others = {mark for each in ledger.ledgers() for mark in (each.name, *each.links)}
+    def __init__(self, mine: str = "") -> None:
+        others = [each for each in ledger.ledgers() if each.name != mine]
+        self.others = {mark for each in others for mark in (each.name, *each.links)}
         self.state = {
             "mounts": set(Path("/proc/self/mounts").read_text().splitlines()),
             "links": set(output("ip", "-brief", "link").splitlines()),
@@ -144,17 +145,19 @@ def test_a_cluster_that_is_taken_down_leaves_the_machine_as_it_was(
         cluster.start_kuberay()
         run_a_pod(cluster.access, image)
         inhabitants = Inhabitants(cluster.place.ledger)
-        assert {"kubelet", "containerd", "sleep", "pause", "kuberay-operato"} <= inhabitants.names
-        assert before.differs_from(Machine()).keys() >= {"links", "routes", "rules", "cgroups"}
+        assert {"kubelet", "containerd", "sleep", "pause", "kuberay-operator"} <= inhabitants.names
+        assert before.differs_from(Machine(mine=cluster.name)).keys() >= {"links", "routes", "rules", "cgroups"}
     assert inhabitants.still_there() == (set(), set())
     assert Machine().differs_from(before) == {}
 
 
 CRASHING = """
-import os, signal
+import os, signal, sys
+from pathlib import Path
 from cluster import images, ledger, own
+image = images.Image(sys.argv[1], Path(sys.argv[2]))
 me = ledger.Started.of(os.getpid(), "a run that crashes")
-cluster = own.start_node_cluster(f"crash-{os.getpid()}", me, [images.serve()])
+cluster = own.start_node_cluster(f"crash-{os.getpid()}", me, [image])
 print(cluster.kubeconfig, flush=True)
 signal.pause()
 """
@@ -163,7 +166,10 @@ signal.pause()
 def test_the_next_start_cleans_up_after_a_run_that_crashed(before: Machine, image: Image) -> None:
     tests = str(Path(__file__).parents[1])
     with subprocess.Popen(
-        [sys.executable, "-c", CRASHING], stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONPATH": tests}
+        [sys.executable, "-c", CRASHING, image.name, str(image.archive)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": tests},
     ) as crashing:
         assert crashing.stdout is not None
         kubeconfig = Path(crashing.stdout.readline().strip())
