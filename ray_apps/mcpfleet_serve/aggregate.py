@@ -5,6 +5,7 @@ server's own endpoint, under its own names.
 """
 
 import operator
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -109,7 +110,7 @@ class AggregateEndpoint:
     def _page(self, call: Call) -> bytes:
         params = wire.decode_json(call.params) if call.params else {}
         cursor = params.get("cursor", "0") if isinstance(params, dict) else "0"
-        if not (isinstance(cursor, str) and cursor.isdigit()):
+        if not (isinstance(cursor, str) and re.fullmatch("[0-9]{1,9}", cursor)):
             raise wire.RpcError(wire.INVALID_PARAMS, "Invalid cursor")
         member, entries_of = LISTS[call.method]
         entries, start = entries_of(self.directory), int(cursor)

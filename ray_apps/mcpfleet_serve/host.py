@@ -126,6 +126,8 @@ class Host:
         """End the long streams, so that a drain waits for calls alone."""
         for app in (self.aggregate, *self.apps.values()):
             app.hang_up()
+        for endpoint in self._endpoints.values():
+            endpoint.server.log.hang_up()
 
     async def close(self) -> None:
         """End all servers and wait until nothing of them remains."""

@@ -187,6 +187,7 @@ class HostedServer:
         links = [*(running.link for running in self._pool.values()), *self._private]
         await asyncio.gather(self._keeper, *(link.close() for link in links), return_exceptions=True)
         self._launcher.close()
+        self.log.hang_up()
 
     # What clients need
 
@@ -278,7 +279,7 @@ class HostedServer:
     def heard(self, method: str, params: bytes | None) -> None:
         """A notification of a shared instance that belongs to no call in progress.
 
-        What concerns everyone is passed on. Log messages and the like are not: they may speak of one client's call.
+        What concerns everyone is passed on. Log messages and the like are not: they may speak of one client.
         """
         if method.endswith("/list_changed"):
             if self._refreshing is None or self._refreshing.done():

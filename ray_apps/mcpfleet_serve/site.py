@@ -1,8 +1,11 @@
 """The HTTP site of a replica: its MCP endpoints, the catalog, health, the fleet's report, logs."""
 
+import asyncio
 import html
 import logging
-from collections.abc import Mapping
+import re
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from typing import Any, Final, Protocol
 from urllib.parse import parse_qs, urlsplit
 
@@ -111,13 +114,25 @@ class Site:
         if log is None:
             raise HttpError(404, f"there is no server {name!r}; GET / lists them")
         query = {key: values[-1] for key, values in parse_qs(request.query.decode("latin-1")).items()}
-        tail = int(query["tail"]) if query.get("tail", "").isdigit() else DEFAULT_TAIL
+        tail = int(query["tail"]) if re.fullmatch("[0-9]{1,9}", query.get("tail", "")) else DEFAULT_TAIL
         if query.get("follow") not in {"1", "true"}:
             lines = "".join(f"{line}\n" for line in log.last(tail))
             await request.respond(200, lines.encode(), [TEXT])
             return
         await request.start(200, [TEXT])
-        async for line in log.follow(tail):
+        sending = asyncio.ensure_future(_send_lines(request, log.follow(tail)))
+        leaving = asyncio.ensure_future(request.disconnected())
+        try:
+            await asyncio.wait({sending, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            sending.cancel()
+            leaving.cancel()
+        await request.finish(b"")
+
+
+async def _send_lines(request: Request, lines: AsyncGenerator[str]) -> None:
+    async with aclosing(lines):
+        async for line in lines:
             await request.send(f"{line}\n".encode())
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, Iterable
 from typing import Final
 
 LINES: Final = 1000
@@ -17,7 +17,7 @@ class StderrLog:
 
     def __init__(self) -> None:
         self._lines: deque[str] = deque(maxlen=LINES)
-        self._followers: set[asyncio.Queue[str]] = set()
+        self._followers: set[asyncio.Queue[str | None]] = set()
         self._secrets: tuple[str, ...] = ()
 
     def hide(self, secrets: Iterable[str]) -> None:
@@ -43,14 +43,19 @@ class StderrLog:
     def last(self, count: int) -> list[str]:
         return list(self._lines)[-count:] if count > 0 else []
 
-    async def follow(self, count: int) -> AsyncIterator[str]:
-        """The last `count` lines, then each new one, without end."""
-        queue: asyncio.Queue[str] = asyncio.Queue()
+    async def follow(self, count: int) -> AsyncGenerator[str]:
+        """The last `count` lines, then each new one, until `hang_up`."""
+        queue: asyncio.Queue[str | None] = asyncio.Queue()
         self._followers.add(queue)
         try:
             for line in self.last(count):
                 yield line
-            while True:
-                yield await queue.get()
+            while (line := await queue.get()) is not None:
+                yield line
         finally:
             self._followers.discard(queue)
+
+    def hang_up(self) -> None:
+        """Let those go who follow."""
+        for follower in self._followers:
+            follower.put_nowait(None)

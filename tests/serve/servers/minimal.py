@@ -53,7 +53,8 @@ def listed():
 
 
 def answer(message):
-    method, params, number = message["method"], message.get("params", {}), message["id"]
+    method, params, number = message["method"], message.get("params"), message["id"]
+    params = params if isinstance(params, dict) else {}
     if method == "initialize":
         initialized.update(params)
         capabilities = {"tools": {"listChanged": True}, "logging": {}}
@@ -67,7 +68,10 @@ def answer(message):
     elif method == "tools/list":
         send({"id": number, "result": {"tools": listed()}})
     elif method == "tools/call":
-        call = tools[params["name"]]
+        call = tools.get(str(params.get("name")))
+        if call is None:
+            send({"id": number, "error": {"code": -32602, "message": f"Unknown tool: {params.get('name')}"}})
+            return
         threading.Thread(target=run, args=(call, number, params), daemon=True).start()
     elif method == "logging/setLevel":
         heard.append(method)
