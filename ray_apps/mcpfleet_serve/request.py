@@ -69,17 +69,14 @@ class Request:
         data: bytes = message.get("body", b"")
         if message.get("more_body"):
             parts, size = [data], len(data)
-            while message.get("more_body"):
+            while message.get("more_body") and size <= self._max_body_bytes:
                 message = await self._receive()
                 parts.append(message.get("body", b""))
                 size += len(parts[-1])
-                if size > self._max_body_bytes:
-                    break
             data = b"".join(parts)
         if len(data) > self._max_body_bytes:
-            raise HttpError(
-                413, f"the body is longer than {self._max_body_bytes} bytes", [(b"connection", b"close")]
-            )
+            too_long = f"the body is longer than {self._max_body_bytes} bytes"
+            raise HttpError(413, too_long, [(b"connection", b"close")])
         if message["type"] == "http.disconnect":
             raise HttpError(400, "the body is incomplete")
         return data
