@@ -73,7 +73,7 @@ class AggregateEndpoint:
             call.exchange.succeed(eras.discover_result(self._hello, "mcpfleet"))
         elif call.method == "subscriptions/listen" and call.era is Era.MODERN:
             for uri in open_subscription(call, self.listeners).uris:
-                owned = self.directory.resource(uri)
+                owned = self.directory.resource(uri, call.era)
                 await owned.endpoint.server.watch(owned.own)
         elif call.method == "ping" and call.era is Era.LEGACY:
             call.exchange.succeed(wire.EMPTY_OBJECT)
@@ -94,7 +94,7 @@ class AggregateEndpoint:
             owned = self.directory.prompt(str(call.param("name")))
             return owned.endpoint, {"name": owned.own}
         if call.method in {"resources/read", "resources/subscribe", "resources/unsubscribe"}:
-            owned = self.directory.resource(str(call.param("uri")))
+            owned = self.directory.resource(str(call.param("uri")), call.era)
             return owned.endpoint, {"uri": owned.own}
         if call.method == "completion/complete":
             ref = call.param("ref")
@@ -102,7 +102,7 @@ class AggregateEndpoint:
                 owned = self.directory.prompt(str(ref["name"]))
                 return owned.endpoint, {"ref": {**ref, "name": owned.own}}
             if isinstance(ref, dict) and "uri" in ref:
-                owned = self.directory.resource(str(ref["uri"]))
+                owned = self.directory.resource(str(ref["uri"]), call.era)
                 return owned.endpoint, {"ref": {**ref, "uri": owned.own}}
             raise wire.RpcError(wire.INVALID_PARAMS, "params.ref names neither a prompt nor a resource template")
         raise wire.RpcError(wire.METHOD_NOT_FOUND, f"Method not found: {call.method}")

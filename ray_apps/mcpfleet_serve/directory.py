@@ -7,9 +7,11 @@ from typing import Any
 
 from mcpfleet_serve import wire
 from mcpfleet_serve.endpoint import ServerEndpoint
+from mcpfleet_serve.handshake import Era
 from mcpfleet_serve.naming import aggregated_name, aggregated_uri
 
 Entry = dict[str, Any]
+# Up to 2025-11-25; since then it is INVALID_PARAMS.
 RESOURCE_NOT_FOUND = -32002
 
 
@@ -41,7 +43,7 @@ class Directory:
             raise wire.RpcError(wire.INVALID_PARAMS, f"Unknown prompt: {name}")
         return self.prompts[name]
 
-    def resource(self, uri: str) -> Owned:
+    def resource(self, uri: str, era: Era) -> Owned:
         """Whose a resource is: who lists it, or whose template it fits, or who is named in its scheme."""
         if uri in self.resources:
             return self.resources[uri]
@@ -52,7 +54,8 @@ class Directory:
             prefix = aggregated_uri(owned.endpoint.server.spec.name, "")
             if uri.startswith(prefix):
                 return Owned({}, owned.endpoint, uri.removeprefix(prefix))
-        raise wire.RpcError(RESOURCE_NOT_FOUND, f"Resource not found: {uri}", {"uri": uri})
+        code = wire.INVALID_PARAMS if era is Era.MODERN else RESOURCE_NOT_FOUND
+        raise wire.RpcError(code, f"Resource not found: {uri}", {"uri": uri})
 
 
 def directory(endpoints: Iterable[ServerEndpoint]) -> Directory:

@@ -10,6 +10,10 @@ from mcpfleet_serve.handshake import Hello
 CACHEABLE: Final = frozenset(
     {"tools/list", "prompts/list", "resources/list", "resources/templates/list", "resources/read"}
 )
+# Requests that the modern era has no more. A legacy server behind it would still act on them, for all its clients.
+REMOVED: Final = frozenset(
+    {"initialize", "logging/setLevel", "ping", "resources/subscribe", "resources/unsubscribe"}
+)
 NOT_CACHED: Final = {"ttlMs": 0, "cacheScope": "private"}
 
 

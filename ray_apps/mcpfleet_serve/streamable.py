@@ -13,7 +13,7 @@ import msgspec
 from mcp.shared import inbound
 from msgspec import UNSET
 
-from mcpfleet_serve import wire
+from mcpfleet_serve import eras, wire
 from mcpfleet_serve.call import Call
 from mcpfleet_serve.channel import ServerFailure
 from mcpfleet_serve.endpoint import Endpoint
@@ -105,8 +105,9 @@ class McpApp:
             if rejection is not None:
                 await refuse(request, rejection, client_id)
                 return
-        if message.method == "initialize":
-            await refuse(request, wire.RpcError(wire.METHOD_NOT_FOUND, "Method not found"), client_id)
+        if message.method in eras.REMOVED:
+            error = wire.RpcError(wire.METHOD_NOT_FOUND, f"Method not found: {message.method}")
+            await refuse(request, error, client_id)
             return
         call = Call(Exchange(client_id), message.method, params, Era.MODERN, request.principal())
         if message.method == "tools/call":
