@@ -31,7 +31,7 @@ LISTS: Final[dict[str, tuple[str, Callable[[Directory], list[Owned]]]]] = {
     "tools/list": ("tools", lambda known: list(known.tools.values())),
     "prompts/list": ("prompts", lambda known: list(known.prompts.values())),
     "resources/list": ("resources", lambda known: list(known.resources.values())),
-    "resources/templates/list": ("resourceTemplates", lambda known: known.templates),
+    "resources/templates/list": ("resourceTemplates", lambda known: list(known.templates.values())),
 }
 
 

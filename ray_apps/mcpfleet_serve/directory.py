@@ -31,7 +31,7 @@ class Directory:
     tools: dict[str, Owned] = field(default_factory=dict[str, Owned])
     prompts: dict[str, Owned] = field(default_factory=dict[str, Owned])
     resources: dict[str, Owned] = field(default_factory=dict[str, Owned])
-    templates: list[Owned] = field(default_factory=list[Owned])
+    templates: dict[str, Owned] = field(default_factory=dict[str, Owned])
 
     def tool(self, name: str) -> Owned:
         if name not in self.tools:
@@ -47,10 +47,11 @@ class Directory:
         """Whose a resource is: who lists it, or whose template it fits, or who is named in its scheme."""
         if uri in self.resources:
             return self.resources[uri]
-        for template in self.templates:
-            if template.own == uri or fits(template.own, uri):
+        for shown, template in self.templates.items():
+            # One that another server has too is shown with a prefix, which is dealt with below.
+            if shown == template.own and (shown == uri or fits(shown, uri)):
                 return Owned({}, template.endpoint, uri)
-        for owned in (*self.resources.values(), *self.templates):
+        for owned in (*self.resources.values(), *self.templates.values()):
             prefix = aggregated_uri(owned.endpoint.server.spec.name, "")
             if uri.startswith(prefix):
                 return Owned({}, owned.endpoint, uri.removeprefix(prefix))
@@ -74,7 +75,9 @@ def directory(endpoints: Iterable[ServerEndpoint]) -> Directory:
             uri = aggregated_uri(server, own) if own in found.resources else own
             found.resources[uri] = Owned({**resource, "uri": uri}, endpoint, own)
         for template in catalog.templates:
-            found.templates.append(Owned(template, endpoint, str(template.get("uriTemplate"))))
+            own = str(template.get("uriTemplate"))
+            uri = aggregated_uri(server, own) if own in found.templates else own
+            found.templates[uri] = Owned({**template, "uriTemplate": uri}, endpoint, own)
     return found
 
 

@@ -61,13 +61,17 @@ class PythonRuntime:
         root.addHandler(_server_logs)
         # With a handler in place MCPServer and FastMCP leave logging alone; their own default is INFO.
         root.setLevel(min(root.level or logging.INFO, logging.INFO))
+        self._stopping = False
         self.loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name=f"mcp-{name}", daemon=True)
         self._thread.start()
 
     def _run(self) -> None:
         asyncio.set_event_loop(self.loop)
-        self.loop.run_forever()
+        while not self._stopping:
+            # `sys.exit()` in a server's code ends its task, and comes out here beside; the loop goes on.
+            with suppress(SystemExit):
+                self.loop.run_forever()
         self.loop.close()
 
     async def load(self) -> "LowLevelServer[Any]":
@@ -102,8 +106,8 @@ class PythonRuntime:
                 if asyncio.iscoroutine(found):
                     found = await found
                 server = unwrap(found)
-        except Exception as error:  # noqa: BLE001
-            # Whatever a user's module raises (SystemExit apart) is a fact about that server.
+        except (Exception, SystemExit) as error:  # noqa: BLE001
+            # Whatever a user's module raises is a fact about that server.
             raise ServerFailure("ImportFailed", _explain(error)) from None
         if server is None:
             raise ServerFailure(
@@ -115,6 +119,7 @@ class PythonRuntime:
 
     def stop(self) -> None:
         """End the thread once its connections are closed. A blocked tool keeps it until it returns."""
+        self._stopping = True
         self.loop.call_soon_threadsafe(self.loop.stop)
 
 
@@ -156,7 +161,7 @@ class PythonChannel:
             try:
                 await self._serve(receiver, tell)
                 failure = ServerFailure("ServerEnded", "the server ended its connection")
-            except Exception as error:  # noqa: BLE001 - the same
+            except (Exception, SystemExit, BaseExceptionGroup) as error:  # noqa: BLE001 - the same
                 failure = ServerFailure("ServerCrashed", _explain(_innermost(error)))
             tell(receiver.ended, failure)
 

@@ -17,24 +17,17 @@ from mcpfleet_serve import eras, wire
 from mcpfleet_serve.call import Call
 from mcpfleet_serve.channel import ServerFailure
 from mcpfleet_serve.endpoint import Endpoint
+from mcpfleet_serve.envelope import classify, is_request_id, is_well_formed, plain_string
 from mcpfleet_serve.exchange import Exchange
 from mcpfleet_serve.handshake import Era
 from mcpfleet_serve.link import LISTEN
 from mcpfleet_serve.request import HttpError, Request
 from mcpfleet_serve.session import Session
+from mcpfleet_serve.streams import Watch, send_stream
 
-PING_SECONDS: Final = 15.0  # keeps idle streams open through proxies
-# Most answers come sooner; only for the rest is a task spent on watching for a client that leaves.
-WATCH_AFTER_SECONDS: Final = 0.05
 SESSION_IDLE_SECONDS: Final = 600.0
 MAX_SESSIONS: Final = 10_000
 
-STANDALONE: Final = b"null"
-STREAM_HEADERS: Final = [
-    (b"content-type", b"text/event-stream"),
-    (b"cache-control", b"no-cache, no-transform"),
-    (b"x-accel-buffering", b"no"),
-]
 JSON_HEADER: Final = (b"content-type", b"application/json")
 
 
@@ -96,11 +89,11 @@ class McpApp:
                 await request.respond(202, b"")
             return
         client_id = bytes(message.id)
-        if message.method is UNSET or message.jsonrpc != "2.0" or not _is_request_id(client_id):
+        if message.method is UNSET or message.jsonrpc != "2.0" or not is_request_id(client_id):
             await refuse(request, wire.RpcError(wire.INVALID_REQUEST, "the body must be one JSON-RPC request"))
             return
         params = None if message.params is UNSET else bytes(message.params)
-        if not _is_well_formed(request, message.method, params):
+        if not is_well_formed(request, message.method, params):
             rejection = classify(request, body)
             if rejection is not None:
                 await refuse(request, rejection, client_id)
@@ -121,7 +114,7 @@ class McpApp:
     def _check_parameters(self, call: Call) -> wire.RpcError | None:
         """The `Mcp-Param-*` headers against the arguments that they repeat."""
         name = wire.decode_params(call.params or wire.EMPTY_OBJECT).name
-        schema = None if name is UNSET else self.endpoint.header_schema(_plain_string(bytes(name)))
+        schema = None if name is UNSET else self.endpoint.header_schema(plain_string(bytes(name)))
         if schema is None:
             return None
         arguments = wire.decode_json(call.params or wire.EMPTY_OBJECT).get("arguments") or {}
@@ -131,7 +124,7 @@ class McpApp:
     # The legacy era
 
     async def _legacy(self, request: Request, message: wire.Message) -> None:
-        if message.jsonrpc != "2.0" or (message.id is not UNSET and not _is_request_id(bytes(message.id))):
+        if message.jsonrpc != "2.0" or (message.id is not UNSET and not is_request_id(bytes(message.id))):
             await refuse(request, wire.RpcError(wire.INVALID_REQUEST, "the body must be one JSON-RPC message"))
             return
         if message.method == "initialize" and message.id is not UNSET:
@@ -306,105 +299,7 @@ def _cancel(call: Call) -> None:
     call.exchange.abandon()
 
 
-class Watch:
-    """Looks out for a client that leaves, and for silence that calls for a sign of life.
-
-    Most answers come before it starts, so that most calls do not pay for it.
-    """
-
-    def __init__(self, request: Request, exchange: Exchange, after: float = WATCH_AFTER_SECONDS) -> None:
-        self._request = request
-        self._exchange = exchange
-        self._task: asyncio.Task[None] | None = None
-        self._timer = asyncio.get_running_loop().call_later(after, self._start)
-
-    def _start(self) -> None:
-        self._task = asyncio.ensure_future(self._look())
-
-    async def _look(self) -> None:
-        leaving = asyncio.ensure_future(self._request.disconnected())
-        try:
-            while not leaving.done():
-                await asyncio.wait({leaving}, timeout=PING_SECONDS)
-                self._exchange.nudge()
-            self._exchange.abandon()
-        finally:
-            leaving.cancel()
-
-    def stop(self) -> None:
-        self._timer.cancel()
-        if self._task is not None:
-            self._task.cancel()
-
-
-async def send_stream(request: Request, exchange: Exchange) -> None:
-    """Send what comes for a request as server-sent events, the answer last."""
-    await request.start(200, STREAM_HEADERS)
-    while not exchange.gone:
-        chunks: list[bytes] = []
-        while (event := exchange.next_event()) is not None:
-            chunks.append(_event(event))
-        if exchange.answer is not None:
-            if exchange.client_id != STANDALONE:
-                chunks.append(_event(exchange.answer))
-            await request.finish(b"".join(chunks))
-            return
-        if exchange.overflowed:
-            break
-        await request.send(b"".join(chunks) or b": ping\n\n")
-        await exchange.ready()
-    await request.finish(b"")
-
-
-def _event(message: bytes) -> bytes:
-    # A message is one line of JSON as it came; a server that breaks lines inside it sends one data line for each.
-    return b"event: message\ndata: " + message.replace(b"\r", b"").replace(b"\n", b"\ndata: ") + b"\n\n"
-
-
 async def refuse(request: Request, error: wire.RpcError, client_id: bytes = b"null") -> None:
     """Answer with an error that the request itself is to blame for."""
     status = inbound.ERROR_CODE_HTTP_STATUS.get(error.code, 400)
     await request.respond(status, wire.error_response(client_id, error.encode()), [JSON_HEADER])
-
-
-def _plain_string(raw: bytes) -> str:
-    """A JSON string's value, empty if it is none."""
-    if b"\\" not in raw:
-        return raw[1:-1].decode()
-    value = wire.decode_json(raw)
-    return value if isinstance(value, str) else ""
-
-
-def _is_request_id(raw: bytes) -> bool:
-    return raw[:1] == b'"' or raw.lstrip(b"-").isdigit()
-
-
-def _is_well_formed(request: Request, method: str, params: bytes | None) -> bool:
-    """Whether a modern request passes all checks of its envelope at first sight; `classify` looks again."""
-    if params is None or request.has_repeated_headers:
-        return False
-    try:
-        known = wire.decode_params(params)
-    except msgspec.DecodeError:
-        return False
-    meta = known.meta
-    if meta is UNSET or meta.client_capabilities is UNSET or meta.protocol_version not in wire.MODERN_VERSIONS:
-        return False
-    if meta.protocol_version != request.header(b"mcp-protocol-version") or request.header(b"mcp-method") != method:
-        return False
-    named = known.uri if method == "resources/read" else known.name
-    if method not in inbound.NAME_BEARING_METHODS or named is UNSET:
-        return True
-    return bytes(named) == b'"' + request.header(b"mcp-name").encode() + b'"'
-
-
-def classify(request: Request, body: bytes) -> wire.RpcError | None:
-    """Why a modern request is refused, in the words of the official SDK; None if it is fine after all."""
-    headers = request.all_headers()
-    repeated = inbound.find_duplicated_routing_header(headers)
-    if repeated is not None:
-        return wire.RpcError(wire.HEADER_MISMATCH, f"{repeated} header appears more than once")
-    verdict = inbound.classify_inbound_request(wire.decode_json(body), headers=dict(headers))
-    if isinstance(verdict, inbound.InboundLadderRejection):
-        return wire.RpcError(verdict.code, verdict.message, verdict.data)
-    return None
