@@ -173,9 +173,7 @@ class Session:
 
     async def _end(self, engine: Engine | None, run: runs.Run) -> None:
         """End the engine in its own way, then whatever is left of the run, in any case."""
-        with suppress(OSError, SystemExit):  # the terminal may be gone, and the pipe; rich exits for that
-            self._display.close()
-            self._display.notice("ending the fleet")
+        self._last_word("ending the fleet")
         known = await asyncio.to_thread(processes.of_run, run)
         if engine:
             stopping = asyncio.create_task(engine.stop(STOP_SECONDS if self._settled else STOP_SECONDS / 3))
@@ -192,6 +190,12 @@ class Session:
             raise Failure(f"these processes do not end; end them yourself: kill -9 {numbers}")
         shutil.rmtree(run.folder, ignore_errors=True)
         runs.forget(run)
+        self._last_word("nothing of it is left")
+
+    def _last_word(self, text: str) -> None:
+        with suppress(OSError):  # the terminal may be gone, or the reader of a pipe
+            self._display.close()
+            self._display.notice(text)
 
     def _failed(self, sentence: str, details: str = "") -> Failure:
         """A failure whose details outlive the run's own folder."""

@@ -1,6 +1,8 @@
 """`mcpfleet up`: a fleet on this machine, for as long as the command runs."""
 
 import asyncio
+import errno
+import os
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -67,8 +69,15 @@ def register(app: typer.Typer) -> None:
     app.command()(up)
 
 
+class _Console(Console):
+    """Leaves the end to the session when the reader of a pipe is gone; rich itself would exit at once."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
+
+
 def _display(output: UpOutput) -> Display:
     if output is UpOutput.JSON:
         return Events()
-    console = Console()
+    console = _Console()
     return LiveTable(console) if console.is_terminal else Lines(console)
