@@ -105,7 +105,7 @@ class Lines:
     def servers(self, report: FleetReport) -> None:
         changed, gone = self._changes.of(report)
         for server in changed:
-            tools = f", {server.tools} tools" if server.tools else ""
+            tools = f", {server.tools} tool{'s' if server.tools > 1 else ''}" if server.tools else ""
             message = f": {escape(_message(server))}" if _message(server) else ""
             state = f"[{STYLES[server.state]}]{server.state}[/]"
             self._line(f"[bold]{server.name}[/] {state}{tools}{message}")
