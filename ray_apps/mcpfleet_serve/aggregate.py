@@ -16,7 +16,7 @@ from mcpfleet_serve.endpoint import ServerEndpoint
 from mcpfleet_serve.handshake import Catalog, Era, Hello
 from mcpfleet_serve.hosted import Listener
 from mcpfleet_serve.session import Session
-from mcpfleet_serve.subscriptions import open_subscription
+from mcpfleet_serve.subscriptions import UPDATED, open_subscription
 
 PAGE: Final = 1000
 CAPABILITIES: Final[dict[str, Any]] = {
@@ -32,6 +32,11 @@ LISTS: Final[dict[str, tuple[str, Callable[[Directory], list[Owned]]]]] = {
     "prompts/list": ("prompts", lambda known: list(known.prompts.values())),
     "resources/list": ("resources", lambda known: list(known.resources.values())),
     "resources/templates/list": ("resourceTemplates", lambda known: list(known.templates.values())),
+}
+# What each does to the URIs that a session is subscribed to.
+SUBSCRIBING: Final[dict[str, Callable[[set[str], str], None]]] = {
+    "resources/subscribe": set.add,
+    "resources/unsubscribe": set.discard,
 }
 
 
@@ -82,6 +87,9 @@ class AggregateEndpoint:
             call.exchange.succeed(wire.EMPTY_OBJECT)
         else:
             endpoint, members = self._route(call)
+            if call.session is not None and call.method in SUBSCRIBING:
+                # The server's endpoint notes the server's own URI; updates come under the one that is shown here.
+                SUBSCRIBING[call.method](call.session.subscribed, str(call.param("uri")))
             call.params = wire.with_members(call.params or wire.EMPTY_OBJECT, members)
             await endpoint.dispatch(call)
 
@@ -133,7 +141,14 @@ class AggregateEndpoint:
 
     # Changes
 
+    def pass_on(self, endpoint: ServerEndpoint, method: str, params: bytes | None) -> None:
+        """Tell everyone what a server said to everyone."""
+        if method == UPDATED and params is not None:
+            own = str(wire.decode_json(params).get("uri"))
+            params = wire.with_members(params, {"uri": self.directory.shown_uri(endpoint, own)})
+        self.tell(method, params)
+
     def tell(self, method: str, params: bytes | None) -> None:
-        """Pass on what a server said to everyone, or that the fleet itself changed."""
+        """Tell everyone who listens."""
         for listener in list(self.listeners):
             listener(method, params)

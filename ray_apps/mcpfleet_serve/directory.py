@@ -44,7 +44,26 @@ class Directory:
         return self.prompts[name]
 
     def resource(self, uri: str, era: Era) -> Owned:
-        """Whose a resource is: who lists it, or whose template it fits, or who is named in its scheme."""
+        """Whose a resource is.
+
+        Raises:
+            wire.RpcError: nobody's.
+        """
+        owned = self._owner(uri)
+        if owned is None:
+            code = wire.INVALID_PARAMS if era is Era.MODERN else RESOURCE_NOT_FOUND
+            raise wire.RpcError(code, f"Resource not found: {uri}", {"uri": uri})
+        return owned
+
+    def shown_uri(self, endpoint: ServerEndpoint, own: str) -> str:
+        """Under which URI clients know what a server calls `own`."""
+        owned = self._owner(own)
+        return (
+            own if owned is None or owned.endpoint is endpoint else aggregated_uri(endpoint.server.spec.name, own)
+        )
+
+    def _owner(self, uri: str) -> Owned | None:
+        """Who lists it, or whose template it fits, or who is named in its scheme."""
         if uri in self.resources:
             return self.resources[uri]
         for shown, template in self.templates.items():
@@ -55,8 +74,7 @@ class Directory:
             prefix = aggregated_uri(owned.endpoint.server.spec.name, "")
             if uri.startswith(prefix):
                 return Owned({}, owned.endpoint, uri.removeprefix(prefix))
-        code = wire.INVALID_PARAMS if era is Era.MODERN else RESOURCE_NOT_FOUND
-        raise wire.RpcError(code, f"Resource not found: {uri}", {"uri": uri})
+        return None
 
 
 def directory(endpoints: Iterable[ServerEndpoint]) -> Directory:

@@ -5,6 +5,7 @@ import logging
 import math
 import os
 import time
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import ClassVar, Final
@@ -74,9 +75,9 @@ class Host:
 
     def _add(self, spec: Server) -> None:
         server = HostedServer(spec, self._place)
-        server.listeners.add(self._aggregate.tell)
-        server.on_lists_read = self._tell_lists_changed
         endpoint = ServerEndpoint(server)
+        server.listeners.add(partial(self._aggregate.pass_on, endpoint))
+        server.on_lists_read = self._tell_lists_changed
         self._endpoints[spec.name] = endpoint
         self.apps[spec.name] = McpApp(spec.name, endpoint)
 
