@@ -11,10 +11,10 @@ from typing import Any, Final
 
 from mcpfleet_serve import eras, wire
 from mcpfleet_serve.call import Call
+from mcpfleet_serve.changes import Listener
 from mcpfleet_serve.directory import Directory, Entry, Owned, directory
 from mcpfleet_serve.endpoint import ServerEndpoint
 from mcpfleet_serve.handshake import Catalog, Era, Hello
-from mcpfleet_serve.hosted import Listener
 from mcpfleet_serve.session import Session
 from mcpfleet_serve.subscriptions import UPDATED, open_subscription
 

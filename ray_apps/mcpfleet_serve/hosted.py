@@ -10,28 +10,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from msgspec import UNSET
-
 from mcpfleet_api.base import seconds
 from mcpfleet_api.serve import ServerReport, ServerState
 from mcpfleet_api.server import Isolation, Server
-from mcpfleet_serve import wire
+from mcpfleet_serve.changes import Changes
 from mcpfleet_serve.channel import ServerFailure
-from mcpfleet_serve.exchange import Exchange
-from mcpfleet_serve.handshake import MODERN_META, Catalog, Era, Hello, introduce, read_catalog
+from mcpfleet_serve.handshake import Catalog, Era, Hello, introduce, read_catalog
 from mcpfleet_serve.launch import Launcher, Place, describe
-from mcpfleet_serve.link import LISTEN, Audience, Link
+from mcpfleet_serve.link import Audience, Link
 from mcpfleet_serve.stderr import StderrLog
-from mcpfleet_serve.subscriptions import UPDATED
 
 # An instance that lived this long was no part of a crash loop.
 STEADY_SECONDS: Final = 30.0
 LONGEST_BACKOFF_SECONDS: Final = 60.0
-REFRESH_DELAY_SECONDS: Final = 0.1
 
 logger = logging.getLogger(__name__)
-
-Listener = Callable[[str, bytes | None], None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +47,8 @@ class HostedServer:
         self.log = StderrLog()
         self.hello: Hello | None = None
         self.catalog = Catalog()
-        self.listeners: set[Listener] = set()
+        self._changes = Changes(self._reread)
+        self.listeners = self._changes.listeners
         self.on_lists_read: Callable[[], None] = lambda: None
         self.sessions = 0
         self.calls = 0
@@ -70,9 +64,6 @@ class HostedServer:
         self._has_other_era = True
         self._changed = asyncio.Event()
         self._wake = asyncio.Event()
-        self._refreshing: asyncio.Task[None] | None = None
-        self._lists_changed: set[str] = set()
-        self._watched: dict[tuple[str, Running], asyncio.Task[None] | None] = {}
         self._keeper = asyncio.create_task(self._keep(), name=f"keep-{spec.name}")
 
     # Life
@@ -107,7 +98,7 @@ class HostedServer:
         self._set(ServerState.INSTALLING)
         await self._launcher.prepare(self._progress)
         self._set(ServerState.STARTING)
-        running = await self._open(Link(self._launcher.channel(), _PrimaryAudience(self)), None)
+        running = await self._open(Link(self._launcher.channel(), _SharedAudience(self._changes)), None)
         try:
             self.catalog = await read_catalog(running.link, running.hello)
         except BaseException:
@@ -123,7 +114,7 @@ class HostedServer:
     async def _watch(self, running: Running) -> ServerFailure | None:
         """Until the instance ends: its failure, or None when it was put to sleep."""
         ended = asyncio.create_task(running.link.wait_ended())
-        following = asyncio.create_task(self._follow(running)) if running.hello.era is Era.MODERN else None
+        self._changes.follow(running.link, running.hello)
         idle_after = seconds(self.spec.scaling.idle_after).total_seconds()
         may_sleep = self._launcher.is_process and self.spec.scaling.min_replicas == 0
         try:
@@ -141,13 +132,8 @@ class HostedServer:
             return ended.result()
         finally:
             ended.cancel()
-            if following is not None:
-                following.cancel()
             self._primary = None
-            for listening in self._watched.values():
-                if listening is not None:
-                    listening.cancel()
-            self._watched.clear()
+            self._changes.forget()
             self._pool = {key: other for key, other in self._pool.items() if other is not running}
             await running.link.close()
 
@@ -181,9 +167,9 @@ class HostedServer:
     async def close(self) -> None:
         """End every instance."""
         self._keeper.cancel()
-        for task in (*self._opening.values(), self._refreshing):
-            if task is not None:
-                task.cancel()
+        self._changes.close()
+        for task in self._opening.values():
+            task.cancel()
         links = [*(running.link for running in self._pool.values()), *self._private]
         await asyncio.gather(self._keeper, *(link.close() for link in links), return_exceptions=True)
         self._launcher.close()
@@ -238,7 +224,7 @@ class HostedServer:
         return await asyncio.shield(task)
 
     async def _open_pooled(self, key: str, era: Era) -> Running:
-        link = Link(self._launcher.channel(), _PrimaryAudience(self))
+        link = Link(self._launcher.channel(), _SharedAudience(self._changes))
         try:
             running = await self._open(link, era)
         except ServerFailure as failure:
@@ -276,32 +262,6 @@ class HostedServer:
 
     # What it says of itself
 
-    def heard(self, method: str, params: bytes | None) -> None:
-        """A notification of a shared instance that belongs to no call in progress.
-
-        What concerns everyone is passed on. Log messages and the like are not: they may speak of one client.
-        """
-        if method.endswith("/list_changed"):
-            if self._refreshing is None or self._refreshing.done():
-                self._refreshing = asyncio.create_task(self._refresh(), name=f"refresh-{self.spec.name}")
-            self._lists_changed.add(method)
-        elif method == UPDATED:
-            self._tell(method, params)
-
-    async def _refresh(self) -> None:
-        """Read the lists again, then tell clients once, however often the server said so meanwhile."""
-        # They may change once more while they are read.
-        while self._lists_changed:
-            await asyncio.sleep(REFRESH_DELAY_SECONDS)
-            methods, self._lists_changed = self._lists_changed, set()
-            if self._primary is not None:
-                try:
-                    self.catalog = await read_catalog(self._primary.link, self._primary.hello)
-                except ServerFailure as failure:
-                    self.log.write(f"[mcpfleet] {failure}")
-            for method in sorted(methods):
-                self._tell(method, None)
-
     async def watch(self, uri: str) -> None:
         """See to it that updates of a resource reach the listeners, for as long as the shared instance lives.
 
@@ -310,40 +270,14 @@ class HostedServer:
             ServerFailure: it is not to be had now.
         """
         running = await self._first()
-        if (uri, running) in self._watched or not (running.hello.capabilities.get("resources") or {}).get(
-            "subscribe"
-        ):
-            return
-        if running.hello.era is Era.LEGACY:
-            await running.link.call("resources/subscribe", wire.encode_json({"uri": uri}))
-            self._watched[uri, running] = None
-        else:
-            listening = asyncio.create_task(self._listen(running, {"resourceSubscriptions": [uri]}))
-            self._watched[uri, running] = listening
+        await self._changes.watch(running.link, running.hello, uri)
 
-    def _tell(self, method: str, params: bytes | None) -> None:
-        for listener in list(self.listeners):
-            listener(method, params)
-
-    async def _follow(self, running: Running) -> None:
-        """Ask a modern server to tell of changes of its lists (MCP 2026-07-28, subscriptions/listen)."""
-        kinds = {"tools": "toolsListChanged", "prompts": "promptsListChanged", "resources": "resourcesListChanged"}
-        offered = running.hello.capabilities
-        wanted = {flag: True for kind, flag in kinds.items() if (offered.get(kind) or {}).get("listChanged")}
-        if not wanted:
-            return
-        await self._listen(running, wanted)
-
-    async def _listen(self, running: Running, wanted: dict[str, Any]) -> None:
-        exchange = Exchange(b'"mcpfleet"')
-        params = wire.encode_json({"notifications": wanted, "_meta": MODERN_META})
-        running.link.send_request(exchange, LISTEN, params)
-        while exchange.answer is None:
-            await exchange.ready()
-            while (event := exchange.next_event()) is not None:
-                message = wire.decode_message(event)
-                if message.method is not UNSET:
-                    self.heard(message.method, None if message.params is UNSET else bytes(message.params))
+    async def _reread(self) -> None:
+        if self._primary is not None:
+            try:
+                self.catalog = await read_catalog(self._primary.link, self._primary.hello)
+            except ServerFailure as failure:
+                self.log.write(f"[mcpfleet] {failure}")
 
     # The report
 
@@ -399,9 +333,9 @@ def _idle_for(link: Link) -> float:
     return 0.0 if link.in_flight else time.monotonic() - link.last_used
 
 
-class _PrimaryAudience(Audience):
-    def __init__(self, server: HostedServer) -> None:
-        self._server = server
+class _SharedAudience(Audience):
+    def __init__(self, changes: Changes) -> None:
+        self._changes = changes
 
     def notified(self, method: str, params: bytes | None) -> None:
-        self._server.heard(method, params)
+        self._changes.heard(method, params)

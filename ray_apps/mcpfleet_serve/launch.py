@@ -1,5 +1,6 @@
 """From a server's declaration to channels: install what must be installed, find the secrets, know how to start."""
 
+import asyncio
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from typing import Any
 
 from mcp.server.lowlevel import Server as LowLevelServer
 
+from mcpfleet_api.base import seconds
 from mcpfleet_api.server import Server
 from mcpfleet_api.sources import CommandSource, NpmSource, PypiSource, PythonSource
 from mcpfleet_serve import secret_values
@@ -79,7 +81,14 @@ class Launcher:
         if self._runtime is None:
             self._runtime = PythonRuntime(self._spec.name, source.app, self._place.base_folder, self._log)
         runtime = self._runtime
-        server: LowLevelServer[Any] = await runtime.load()
+        try:
+            async with asyncio.timeout(seconds(self._spec.start_timeout).total_seconds()):
+                server: LowLevelServer[Any] = await runtime.load()
+        except TimeoutError:
+            raise ServerFailure(
+                "StartTimeout",
+                f"{source.app} was not there within {self._spec.start_timeout}; raise startTimeout if it needs longer",
+            ) from None
         return lambda: PythonChannel(runtime, server)
 
     def channel(self) -> Channel:

@@ -8,9 +8,10 @@ from typing import Any, Final
 
 from mcpfleet_api.base import seconds
 from mcpfleet_serve import wire
+from mcpfleet_serve.changes import Listener
 from mcpfleet_serve.channel import ServerFailure
 from mcpfleet_serve.exchange import Exchange
-from mcpfleet_serve.hosted import HostedServer, Listener
+from mcpfleet_serve.hosted import HostedServer
 from mcpfleet_serve.link import Audience, Link
 from mcpfleet_serve.subscriptions import UPDATED
 
