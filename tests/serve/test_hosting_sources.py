@@ -15,7 +15,7 @@ from mcpfleet_api.serve import ServerState
 pytestmark = [pytest.mark.serve, pytest.mark.asyncio(loop_scope="module")]
 
 BOTH_ERAS = pytest.mark.parametrize("mode", ["legacy", "2026-07-28", "auto"])
-TOOLS = {"everything": 13, "memory": 9, "files": 14, "time": 2, "minimal": 15, "in-process": 2, "fast": 1}
+TOOLS = {"everything": 13, "memory": 9, "files": 14, "time": 2, "minimal": 15, "in-process": 3, "fast": 1}
 
 
 def npm(name: str, package: str, *args: str, **spec) -> dict:

@@ -20,6 +20,11 @@ def build() -> MCPServer:
         time.sleep(seconds)
         return "blocked"
 
+    @server.tool()
+    async def leave() -> str:
+        """What no server should do."""
+        sys.exit(4)
+
     @server.resource("note://{name}")
     def note(name: str) -> str:
         return f"a note on {name}"
