@@ -49,6 +49,8 @@ class _KubernetesDumper(yaml.SafeDumper):
 def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
     # PyYAML folds these three as line breaks, and a space comes back; between double quotes it escapes them.
     style = '"' if {"\x85", "\u2028", "\u2029"} & set(text) else None
+    if style is None and "\n" in text:
+        style = "|"  # where a block would not read back, PyYAML itself falls back to quotes
     return dumper.represent_scalar(_TAG + "str", text, style)
 
 
