@@ -99,12 +99,13 @@ class Access:
         except NotFoundError:
             return
 
-    def wait(self, what: str, ready: Callable[[], bool], seconds: float) -> None:
+    def wait(self, what: str, ready: Callable[[], bool], seconds: float, every: float = 0.25) -> None:
+        """Wait until something is so, asking every so many seconds."""
         deadline = time.monotonic() + seconds
         while not ready():
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{what} did not come within {seconds:.0f} s")
-            time.sleep(0.25)
+            time.sleep(every)
 
     def serves(self, crd: Manifest) -> bool:
         """Whether the API server serves the types of a CRD."""
@@ -129,12 +130,19 @@ class Access:
         return [resource["name"] for resource in resources]
 
     def _read(self, path: str, seconds: float = 10) -> bytes:
-        request = self.api.param_serialize("GET", path, auth_settings=["BearerToken"])
+        return self.send("GET", path, seconds=seconds)
+
+    def send(self, method: str, path: str, body: Manifest | None = None, seconds: float = 30) -> bytes:
+        """One request as it is, for what must be quick: nothing is discovered before, or parsed after."""
+        headers = {"Accept": "application/json", "Content-Type": "application/json"}
+        request = self.api.param_serialize(
+            method, path, header_params=headers, body=body, auth_settings=["BearerToken"]
+        )
         answer = self.api.call_api(*request, _request_timeout=seconds)
-        body = answer.read()
-        if answer.status != HTTPStatus.OK:
+        content = answer.read()
+        if answer.status >= HTTPStatus.BAD_REQUEST:
             raise ApiException(http_resp=answer)
-        return body
+        return content
 
 
 def each(manifests: str | Manifest | Iterable[Manifest]) -> Iterable[Manifest]:

@@ -73,14 +73,19 @@ def start(place: Place, programs: Mapping[str, Path], services: str, pods: str) 
         )
         admin = authority.client("kubernetes-admin", "system:masters")
         kubeconfig = authority.kubeconfig(place.folder / "kubeconfig", server, admin, name)
-        for program, flags in controllers(authority, accounts, kubeconfig, pods).items():
-            if program in programs:
-                place.start(program, [str(programs[program]), *flags])
         access = Access(kubeconfig)
-        place.wait("the API server", access.is_ready, 60)
-        kuberay.apply_crds(access)
-        if "kube-controller-manager" in programs:
-            place.wait("the default ServiceAccount", access.has_service_account, 60)
+        try:
+            place.wait("the API server", access.is_ready, 60)
+            # Not before: on a busy machine the controller manager would give up waiting for it.
+            for program, flags in controllers(authority, accounts, kubeconfig, pods).items():
+                if program in programs:
+                    place.start(program, [str(programs[program]), *flags])
+            kuberay.apply_crds(access)
+            if "kube-controller-manager" in programs:
+                place.wait("the default ServiceAccount", access.has_service_account, 60)
+        except BaseException:
+            access.close()
+            raise
     return ControlPlane(server, kubeconfig, access, authority)
 
 

@@ -45,7 +45,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     from cluster import choose  # noqa: PLC0415 - see above
 
     capture = session.config.pluginmanager.getplugin("capturemanager")
-    way = session.config.getoption("--cluster")
+    way = str(session.config.getoption("--cluster"))
     # On a cold machine this takes minutes, and a person wants to see why.
     with capture.global_and_fixture_disabled():
         try:

@@ -1,5 +1,6 @@
 """kind, through pytest-kind, where Docker runs: each cluster is a container."""
 
+import contextlib
 import shutil
 import subprocess
 
@@ -52,7 +53,8 @@ def start_kind_cluster(name: str, owner: Started | None, preloaded: list[Image])
     tools = cache.root() / "kind"
     tools.mkdir(parents=True, exist_ok=True)
     place = Place(ledger.new(name, owner))
-    try:
+    with contextlib.ExitStack() as undo:
+        undo.callback(place.release)
         made = pytest_kind.KindCluster(
             name,
             kubeconfig=place.folder / "kubeconfig",
@@ -65,12 +67,11 @@ def start_kind_cluster(name: str, owner: Started | None, preloaded: list[Image])
         with step(f"starting the kind cluster {name}"):
             made.create()
         cluster = KindCluster(place, Access(made.kubeconfig_path))
+        undo.callback(cluster.access.close)
         kuberay.apply_crds(cluster.access)
         for image in preloaded:
             cluster.load_image(image)
-    except BaseException:
-        place.release()
-        raise
+        undo.pop_all()
     return cluster
 
 

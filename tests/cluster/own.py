@@ -44,11 +44,10 @@ def start_control_plane(name: str, owner: Started | None, assets: Path | None = 
     """A control plane; from the binaries in `assets` where it is given, else from Go modules."""
     programs = from_assets(assets) if assets else from_modules()
     place = Place(ledger.new(name, owner))
-    try:
+    with contextlib.ExitStack() as undo:
+        undo.callback(place.release)
         plane = control_plane.start(place, programs, services="10.0.0.0/24", pods="10.1.0.0/16")
-    except BaseException:
-        place.release()
-        raise
+        undo.pop_all()
     return PlacedCluster(place, plane.access)
 
 
@@ -57,16 +56,15 @@ def start_node_cluster(name: str, owner: Started | None, preloaded: list[Image])
     require_node()
     filled = store.filled([images.pause(), *preloaded])
     programs = from_modules(with_node=True)
-    of = ledger.new(name, owner)
-    place = Namespaces(of)
-    try:
+    place = Namespaces(ledger.new(name, owner))
+    with contextlib.ExitStack() as undo:
+        undo.callback(place.release)
         place.join()
         addresses = place.addresses
         plane = control_plane.start(place, programs, services=addresses.services, pods=addresses.pods)
+        undo.callback(plane.access.close)
         node.start(place, plane, programs, filled)
-    except BaseException:
-        place.release()
-        raise
+        undo.pop_all()
     return NodeCluster(place, plane.access)
 
 
