@@ -332,6 +332,18 @@ async def test_a_method_that_nobody_knows_is_the_servers_to_refuse(fleet):
     }
 
 
+async def test_what_the_modern_era_removed_never_reaches_a_legacy_server(fleet):
+    before = await fleet.call("shared", "hears")
+    for method, params in (
+        ("logging/setLevel", {"level": "debug"}),
+        ("resources/subscribe", {"uri": "x://"}),
+        ("ping", {}),
+    ):
+        response = await fleet.modern("shared", method, params)
+        assert (response.status_code, response.json()["error"]["code"]) == (404, -32601)
+    assert await fleet.call("shared", "hears") == before
+
+
 @pytest.mark.parametrize("request_id", [0, -1, 2**53, 2**62, "x", "", "ü\n"])
 async def test_any_request_id_comes_back_as_it_was(fleet, request_id):
     session = await fleet.initialize("everything")

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from mcp_types import DiscoverResult, InitializeResult, ListToolsResult
+from mcp_types.methods import CLIENT_REQUESTS
 
 from mcpfleet_serve import eras, wire
 from mcpfleet_serve.handshake import Era, Hello
@@ -93,3 +94,11 @@ def test_a_request_for_input_is_an_error_to_a_client_that_cannot_give_it():
 def test_text_that_speaks_of_input_required_is_just_text():
     result = b'{"content":[{"type":"text","text":"\\"input_required\\""}]}'
     assert eras.legacy_result(result) == result
+
+
+def test_what_the_modern_era_removed_is_what_the_official_sdk_says():
+    of = {
+        version: {method for method, since in CLIENT_REQUESTS if since == version}
+        for version in ("2025-11-25", "2026-07-28")
+    }
+    assert of["2025-11-25"] - of["2026-07-28"] == eras.REMOVED
