@@ -98,7 +98,9 @@ class HostedServer:
         self._set(ServerState.INSTALLING)
         await self._launcher.prepare(self._progress)
         self._set(ServerState.STARTING)
-        running = await self._open(Link(self._launcher.channel(), _SharedAudience(self._changes)), None)
+        running = await self._open(
+            Link(self._launcher.channel(), _SharedAudience(self._changes), self.log.clean), None
+        )
         try:
             self.catalog = await read_catalog(running.link, running.hello)
         except BaseException:
@@ -224,7 +226,7 @@ class HostedServer:
         return await asyncio.shield(task)
 
     async def _open_pooled(self, key: str, era: Era) -> Running:
-        link = Link(self._launcher.channel(), _SharedAudience(self._changes))
+        link = Link(self._launcher.channel(), _SharedAudience(self._changes), self.log.clean)
         try:
             running = await self._open(link, era)
         except ServerFailure as failure:
@@ -247,7 +249,7 @@ class HostedServer:
             ServerFailure: it is not to be had now.
         """
         await self._first()
-        link = Link(self._launcher.channel(), audience)
+        link = Link(self._launcher.channel(), audience, self.log.clean)
         self._private.add(link)
         try:
             await link.open()

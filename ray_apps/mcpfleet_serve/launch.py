@@ -87,7 +87,7 @@ class Launcher:
         except TimeoutError:
             raise ServerFailure(
                 "StartTimeout",
-                f"{source.app} took longer than {self._spec.start_timeout} to load; raise startTimeout if it needs more",
+                f"{source.app} took longer than {self._spec.start_timeout} to load; raise startTimeout if it must",
             ) from None
         return lambda: PythonChannel(runtime, server)
 

@@ -60,10 +60,15 @@ class _Pending:
 
 @dataclass(eq=False)
 class Link:
-    """One channel, with who waits for what on it."""
+    """One channel, with who waits for what on it.
+
+    Attributes:
+        clean: Takes secrets out of what a server says when it fails.
+    """
 
     channel: Channel
     audience: Audience = field(default_factory=Audience)
+    clean: Callable[[str], str] = str
     failure: ServerFailure | None = None
     last_used: float = field(default_factory=time.monotonic)
     _next_id: int = 0
@@ -224,7 +229,7 @@ class Link:
         if pending is None:
             return  # cancelled, or answered twice
         if message.error is not UNSET:
-            error = bytes(message.error)
+            error = self.clean(bytes(message.error).decode(errors="replace")).encode()
             pending.exchange.fail(error, decode_error(error).code)
         elif message.result is not UNSET:
             result = bytes(message.result)

@@ -1,6 +1,7 @@
 """What a server wrote to stderr: the last lines are kept, secrets blotted out, followers told."""
 
 import asyncio
+import json
 from collections import deque
 from collections.abc import AsyncGenerator, Iterable
 from typing import Final
@@ -23,6 +24,7 @@ class StderrLog:
     def hide(self, secrets: Iterable[str]) -> None:
         """Replace these values wherever they turn up from now on, whole or line by line; longest first."""
         parts = {part.strip() for secret in secrets for part in (secret, *secret.splitlines())}
+        parts |= {json.dumps(part)[1:-1] for part in parts}  # as it stands in an error in JSON
         self._secrets = tuple(sorted((p for p in parts if len(p) >= SHORTEST_SECRET), key=len, reverse=True))
 
     def clean(self, text: str) -> str:

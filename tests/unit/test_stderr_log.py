@@ -1,6 +1,7 @@
 """What is kept of a server's stderr, and what is hidden in it."""
 
 import asyncio
+import json
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -50,6 +51,11 @@ def test_a_secret_of_several_lines_is_hidden_line_by_line():
 
 def test_a_secret_from_a_file_is_hidden_without_its_line_break_too():
     assert "s3cr3t-value" not in log_of("got s3cr3t-value!", secrets=("s3cr3t-value\n",)).last(1)[0]
+
+
+def test_a_secret_is_hidden_in_json_too():
+    secret = 'pass"word\\ü'
+    assert log_of(secrets=(secret,)).clean(json.dumps({"message": f"bad {secret}"})) == '{"message": "bad ••••"}'
 
 
 def test_a_short_value_blots_out_no_innocent_text():
