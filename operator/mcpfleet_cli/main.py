@@ -18,7 +18,7 @@ VERBS: Final = {
     "logs": "Show the last lines that a server wrote to its stderr.",
     "down": "End a fleet of this machine, and clean up after runs that were killed.",
     "validate": "Check fleet files without a cluster: every mistake with its line, and what to write.",
-    "render": "Print what the operator would apply for a fleet, without a cluster.",
+    "render": "Print the objects that the operator would apply for a fleet.",
     "bundle": "Install the packages of a fleet ahead of time, without running anything of them.",
 }
 

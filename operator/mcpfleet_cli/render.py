@@ -45,9 +45,9 @@ def render(  # noqa: PLR0917 - typer's way to say options
     image: Annotated[str, typer.Option(help="Image for a fleet that names none.")] = DEFAULT_IMAGE,
     output: Annotated[Format, typer.Option("--output", "-o", help="How to print.")] = Format.YAML,
 ) -> None:
-    """Print the objects that the operator would apply for a fleet. No cluster is asked, and none is changed.
+    """Print the objects that the operator would apply for a fleet.
 
-    Ray's token is not among them: the operator makes it once, and nobody prints it.
+    No cluster is asked, and none is changed. Ray's token is not among them: the operator makes it once, and nobody prints it.
     Exits with 2 when the file has mistakes or asks for what cannot be.
     """
     fleet = read(file)
