@@ -31,8 +31,8 @@ SERVERS = [
     {"name": "south", "python": {"app": "aggregate_apps:south"}},
     {
         "name": "east",
-        "python": {"app": "python_apps:build"},
-        "tools": {"exclude": ["block"], "rename": [{"name": "add", "to": "plus"}]},
+        "python": {"app": "aggregate_apps:east"},
+        "tools": {"exclude": ["build_*", "repaint"], "rename": [{"name": "where", "to": "whereabouts"}]},
     },
     {"name": "many", "python": {"app": "aggregate_apps:many"}},
 ]
@@ -124,9 +124,9 @@ async def test_a_list_is_those_of_all_servers_in_the_order_of_the_file(listed, e
 @BOTH_ERAS
 async def test_what_a_server_hides_or_renames_is_so_here_too(listed, ask, era):
     names = [tool["name"] for tool in await listed(era, "", "tools/list")]
-    assert [name for name in names if name.startswith("east__")] == ["east__plus"]
-    answer = await ask(era, "", "tools/call", name="east__plus", arguments={"a": 2, "b": 3})
-    assert answer["result"]["content"][0]["text"] == "5"
+    assert [name for name in names if name.startswith("east__")] == ["east__whereabouts"]
+    answer = await ask(era, "", "tools/call", name="east__whereabouts", arguments={})
+    assert answer["result"]["content"][0]["text"] == "tool in east"
 
 
 @BOTH_ERAS
@@ -204,8 +204,8 @@ async def test_a_call_goes_to_the_server_that_is_named(ask, era, method, params,
 UNKNOWN = [
     ("tools/call", {"name": "where", "arguments": {}}, -32602, None),
     ("tools/call", {"name": "south__nowhere", "arguments": {}}, -32602, None),
-    ("tools/call", {"name": "east__block", "arguments": {"seconds": 0}}, -32602, None),
-    ("tools/call", {"name": "east__add", "arguments": {}}, -32602, None),
+    ("tools/call", {"name": "east__build_more", "arguments": {}}, -32602, None),
+    ("tools/call", {"name": "east__where", "arguments": {}}, -32602, None),
     ("prompts/get", {"name": "greet"}, -32602, None),
     ("completion/complete", {"ref": {**PROMPT, "name": "greet"}, "argument": {}}, -32602, None),
     ("completion/complete", {"ref": {"type": "ref/else"}, "argument": {}}, -32602, None),

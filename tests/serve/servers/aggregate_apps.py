@@ -1,4 +1,4 @@
-"""Python servers that tell what the aggregated endpoint does: two that are alike, and one with very many tools."""
+"""Python servers that tell what the aggregated endpoint does: three that are alike, and one with very many tools."""
 
 from mcp.server import MCPServer
 from mcp.server.lowlevel import Server
@@ -57,6 +57,10 @@ def north() -> MCPServer:
 
 def south() -> MCPServer:
     return place("south")
+
+
+def east() -> MCPServer:
+    return place("east")
 
 
 def many() -> Server:
