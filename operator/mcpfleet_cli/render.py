@@ -47,8 +47,8 @@ def render(  # noqa: PLR0917 - typer's way to say options
 ) -> None:
     """Print the objects that the operator would apply for a fleet.
 
-    No cluster is asked, and none is changed. Ray's token is not among them: the operator makes it once, and nobody prints it.
-    Exits with 2 when the file has mistakes or asks for what cannot be.
+    No cluster is asked, and none is changed. Ray's token is not among them: the operator makes it once, and nobody
+    prints it. Exits with 2 when the file has mistakes or asks for what cannot be.
     """
     fleet = read(file)
     target = Target(_in_namespace(fleet, namespace), Member(cloud or fleet.spec.cloud, region=region), image)
