@@ -6,7 +6,8 @@ Its failure is a fact that the report shows; nothing of it reaches the other ser
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -62,6 +63,7 @@ class HostedServer:
         self._opening: dict[tuple[str, Era], asyncio.Task[Running]] = {}
         self._private: set[Link] = set()
         self._has_other_era = True
+        self._first_era: Era | None = None  # None: find out
         self._changed = asyncio.Event()
         self._wake = asyncio.Event()
         self._keeper = asyncio.create_task(self._keep(), name=f"keep-{spec.name}")
@@ -98,11 +100,10 @@ class HostedServer:
         self._set(ServerState.INSTALLING)
         await self._launcher.prepare(self._progress)
         self._set(ServerState.STARTING)
-        running = await self._open(
-            Link(self._launcher.channel(), _SharedAudience(self._changes), self.log.clean), None
-        )
+        running = await self._open_first()
         try:
-            self.catalog = await read_catalog(running.link, running.hello)
+            async with self._start_timeout():
+                self.catalog = await read_catalog(running.link, running.hello)
         except BaseException:
             await running.link.close()
             raise
@@ -112,6 +113,20 @@ class HostedServer:
         self._set(ServerState.READY)
         self.on_lists_read()
         return running
+
+    async def _open_first(self) -> Running:
+        try:
+            return await self._open(self._shared_link(), self._first_era)
+        except ServerFailure as failure:
+            if failure.reason != "ChildExited" or self._first_era is not None:
+                raise
+        # Servers made with some SDKs end at any first message but `initialize`.
+        running = await self._open(self._shared_link(), Era.LEGACY)
+        self._first_era = Era.LEGACY
+        return running
+
+    def _shared_link(self) -> Link:
+        return Link(self._launcher.channel(), _SharedAudience(self._changes), self.log.clean)
 
     async def _watch(self, running: Running) -> ServerFailure | None:
         """Until the instance ends: its failure, or None when it was put to sleep."""
@@ -149,22 +164,26 @@ class HostedServer:
                 await running.link.close()
 
     async def _open(self, link: Link, wanted: Era | None) -> Running:
-        limit = seconds(self.spec.start_timeout).total_seconds()
         try:
-            async with asyncio.timeout(limit):
+            async with self._start_timeout():
                 await link.open()
                 return Running(link, await introduce(link, wanted))
-        except TimeoutError:
+        except BaseException:
             await link.close()
+            raise
+
+    @asynccontextmanager
+    async def _start_timeout(self) -> AsyncGenerator[None]:
+        try:
+            async with asyncio.timeout(seconds(self.spec.start_timeout).total_seconds()):
+                yield
+        except TimeoutError:
             tail = "\n".join(self.log.last(8))
             raise ServerFailure(
                 "StartTimeout",
                 f"no answer within {self.spec.start_timeout} of the start; raise startTimeout if it needs longer"
                 + (f"\n{tail}" if tail else ""),
             ) from None
-        except BaseException:
-            await link.close()
-            raise
 
     async def close(self) -> None:
         """End every instance."""
@@ -226,7 +245,7 @@ class HostedServer:
         return await asyncio.shield(task)
 
     async def _open_pooled(self, key: str, era: Era) -> Running:
-        link = Link(self._launcher.channel(), _SharedAudience(self._changes), self.log.clean)
+        link = self._shared_link()
         try:
             running = await self._open(link, era)
         except ServerFailure as failure:

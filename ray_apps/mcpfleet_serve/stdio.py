@@ -91,7 +91,9 @@ class StdioChannel:
             tail = "\n".join(self._log.last(TOLD_LINES))
             receiver.ended(ServerFailure("ChildExited", f"the server {how}" + (f"\n{tail}" if tail else "")))
 
-        # What it wrote last may still be in the pipes; a grandchild that holds them must not delay us for long.
+        # What it forked ends with it, however it ended.
+        self._signal(signal.SIGKILL)
+        # What it wrote last may still be in the pipes; a process that left the group with them must not delay us.
         drained = asyncio.ensure_future(asyncio.wait({child.drained}, timeout=DRAIN_SECONDS))
         drained.add_done_callback(tell)
 
@@ -131,7 +133,6 @@ class StdioChannel:
             if not await _within(exited, TERM_GRACE_SECONDS):
                 self._signal(signal.SIGKILL)
                 await exited
-        self._signal(signal.SIGKILL)
         self._transport.close()
 
 

@@ -158,6 +158,12 @@ async def fleet():
         yield running
 
 
+@pytest.fixture
+def open_fleet():
+    """How to open a fleet for one test."""
+    return running_fleet
+
+
 @pytest.fixture(scope="session")
 def odd_server():
     """How to declare one of the servers in the folder `servers`."""
