@@ -114,14 +114,15 @@ def test_an_edit_of_one_server_changes_only_user_config(edit: dict[str, Any]):
     assert before == after
 
 
-def test_text_that_looks_like_something_else_stays_text():
-    env = [
-        {"name": f"V{number}", "value": text}
-        for number, text in enumerate(["1e3", "y", "0o7", "null", "a: b", ""])
-    ]
-    config = one(fleet(servers=[server("a", env=env)]), "RayService")["spec"]["serveConfigV2"]
-    for variable in env:
-        assert f'value: "{variable["value"]}"' in config
+def test_text_of_any_kind_comes_out_as_it_went_in():
+    texts = ["1e3", "y", "0o7", "null", "a: b", "", "\x85 \x7f \u2028", "two\nlines", "\N{ROCKET} é", "\\u0085"]
+    env = [{"name": f"V{number}", "value": text} for number, text in enumerate(texts)]
+    document = fleet(servers=[server("a", env=env)])
+    (hosted,) = applications(document)["host"]["deployments"][0]["user_config"]["servers"]
+    assert hosted["env"] == env
+    config = one(document, "RayService")["spec"]["serveConfigV2"]
+    assert '"value": "1e3"' in config
+    assert not {"\x85", "\x7f", "\u2028"} & set(config)
 
 
 def test_a_dedicated_server_has_an_application_with_its_own_replicas():

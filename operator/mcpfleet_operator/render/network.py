@@ -6,7 +6,6 @@ from urllib.parse import urlsplit
 
 from mcpfleet_api.names import NODE_POOL_LABEL
 from mcpfleet_api.ray import UpgradeStrategy
-from mcpfleet_api.server import Server
 from mcpfleet_operator.render.identity import binding
 from mcpfleet_operator.render.pods import autoscales
 from mcpfleet_operator.render.ports import (
@@ -88,7 +87,11 @@ def _outside(target: Target) -> Manifest:
     What a server needs beyond HTTPS, a policy of its owner's adds.
     """
     tracing = target.spec.observability.tracing
-    urls = [server.remote.url for server in target.spec.servers if server.remote and _is_trusted(target, server)]
+    urls = [
+        server.remote.url
+        for server in target.spec.servers
+        if server.remote and target.group_of[server.name].is_trusted
+    ]
     ports = {_HTTPS, *(_port(url) for url in (*urls, *([tracing.endpoint] if tracing else [])))}
     egress: list[dict[str, Any]] = [{"to": _EVERYWHERE, "ports": _tcp(ports)}]
     if binding(target) is not None:
@@ -115,10 +118,6 @@ def _metrics(target: Target) -> Manifest | None:
         {"matchLabels": target.labels},
         ingress=[{"from": [prometheus], "ports": ports}],
     )
-
-
-def _is_trusted(target: Target, server: Server) -> bool:
-    return any(server in group.servers for group in target.groups if group.is_trusted)
 
 
 def _port(url: str) -> int:

@@ -6,11 +6,11 @@ from typing import Final
 
 from mcpfleet_api.base import OBJECT_NAME
 from mcpfleet_api.rules import Fault, Path
-from mcpfleet_api.server import Hosting, Server
+from mcpfleet_api.server import Hosting
 from mcpfleet_api.volumes import CloudStorage
 from mcpfleet_operator.clouds import PROFILES
 from mcpfleet_operator.clouds.profile import BucketKind, IdentityKind
-from mcpfleet_operator.render.groups import WorkerGroup, needs
+from mcpfleet_operator.render.groups import needs
 from mcpfleet_operator.render.identity import binding
 from mcpfleet_operator.render.quantity import bytes_of
 from mcpfleet_operator.render.secrets import SECRETS_FOLDER
@@ -86,7 +86,7 @@ def _bucket_without_identity(target: Target) -> Iterator[Fault]:
 
 def _bucket_for_untrusted(target: Target) -> Iterator[Fault]:
     for index, server in enumerate(target.spec.servers):
-        if _group(target, server).is_trusted:
+        if target.group_of[server.name].is_trusted:
             continue
         for place, name in enumerate(server.volumes):
             volume = next(each for each in target.spec.volumes if each.name == name)
@@ -177,7 +177,7 @@ def _server_too_big(target: Target) -> Iterator[Fault]:
     for index, server in enumerate(target.spec.servers):
         if server.hosting is not Hosting.DEDICATED:
             continue
-        group, wanted = _group(target, server), needs(server)
+        group, wanted = target.group_of[server.name], needs(server)
         where = (
             f'a worker of node pool "{group.pool.name}"' if group.pool else "one of the fleet's ordinary workers"
         )
@@ -270,7 +270,3 @@ def _buckets(target: Target) -> Iterator[tuple[Path, BucketKind]]:
         kind = bucket_kind(storage)
         if kind is not None:
             yield (*path, _FIELDS[kind]), kind
-
-
-def _group(target: Target, server: Server) -> WorkerGroup:
-    return next(group for group in target.groups if server in group.servers)

@@ -57,6 +57,11 @@ class Target:
     def groups(self) -> tuple[WorkerGroup, ...]:
         return worker_groups(self.spec, self.member.worker_groups)
 
+    @cached_property
+    def group_of(self) -> dict[str, WorkerGroup]:
+        """The group that hosts each server, by the server's name."""
+        return {server.name: group for group in self.groups for server in group.servers}
+
     @property
     def scales(self) -> bool:
         """Whether Ray's autoscaler has anything to do."""
