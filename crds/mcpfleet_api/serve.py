@@ -27,6 +27,9 @@ class HostArgs(Model):
         default=(), description="Values of Origin to accept beside those on an allowed host."
     )
     max_body_bytes: Annotated[int, Field(ge=1024)] = 4 * 1024 * 1024
+    drain_seconds: Annotated[int, Field(ge=0, le=3600)] = Field(
+        default=10, description="How long calls in progress may take at the end of a replica."
+    )
     base_folder: str | None = Field(
         default=None,
         description="Folder that relative commands and Python modules are found from: the fleet file's own.",

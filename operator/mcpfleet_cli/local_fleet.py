@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import psutil
 
@@ -16,6 +16,9 @@ from mcpfleet_cli.failure import ExitCode, Failure
 from mcpfleet_cli.fleet_file import load
 from mcpfleet_operator.render.local_volumes import local_folders, on_local_folders
 from mcpfleet_operator.render.serve_config import serve_config
+
+# Of the few seconds that Serve gives a replica at Ctrl-C, most go to calls in progress, the rest to its children.
+DRAIN_SECONDS: Final = 3
 
 
 class InvalidFile(Failure):
@@ -82,6 +85,7 @@ class LocalFleet:
             allowed_hosts=tuple(dict.fromkeys((*_own_names(self.host), *gateway.allowed_hosts))),
             allowed_origins=gateway.allowed_origins,
             base_folder=str(self.base),
+            drain_seconds=DRAIN_SECONDS,
         )
 
     @property

@@ -9,13 +9,14 @@ from typing import Any
 from ray import serve
 
 from mcpfleet_api.serve import HostArgs, HostConfig
-from mcpfleet_serve.door import Door
-from mcpfleet_serve.host import Host
-from mcpfleet_serve.loopback import is_loopback, keep_serve_on_loopback
-from mcpfleet_serve.request import Receive, Send
+
+# Serve imports this file twice at a start: to build the application, and in the replica. The host takes seconds of
+# CPU to import, so only the replica does, in its functions.
 
 
-async def _ingress(scope: Any, receive: Receive, send: Send) -> None:
+async def _ingress(scope: Any, receive: Any, send: Any) -> None:
+    from mcpfleet_serve.host import Host  # noqa: PLC0415
+
     assert Host.of_this_process is not None, "the replica makes its host first"
     await Host.of_this_process.site(scope, receive, send)
 
@@ -31,10 +32,14 @@ class HostReplica:
     """A replica that hosts servers."""
 
     async def __init__(self, args: HostArgs) -> None:
+        from mcpfleet_serve.door import Door  # noqa: PLC0415
+        from mcpfleet_serve.host import Host  # noqa: PLC0415
+        from mcpfleet_serve.loopback import is_loopback, keep_serve_on_loopback  # noqa: PLC0415
+
         if is_loopback(args.door_host):
             keep_serve_on_loopback()
         self._host = Host(args, serve.get_replica_context().replica_id.unique_id)
-        self._door = Door(self._host.site, args.door_host, args.door_port)
+        self._door = Door(self._host.site, args.door_host, args.door_port, drain_seconds=args.drain_seconds)
         Host.of_this_process = self._host
         await self._door.open()
 

@@ -53,7 +53,15 @@ class _Server(uvicorn.Server):
 class Door:
     """An HTTP listener on a port that replicas in one pod share (SO_REUSEPORT)."""
 
-    def __init__(self, app: Any, host: str, port: int, request_seconds: float = REQUEST_SECONDS) -> None:
+    def __init__(
+        self,
+        app: Any,
+        host: str,
+        port: int,
+        *,
+        request_seconds: float = REQUEST_SECONDS,
+        drain_seconds: int = DRAIN_SECONDS,
+    ) -> None:
         self._request_seconds = request_seconds
         self._socket = listening_socket(host, port)
         config = uvicorn.Config(
@@ -69,7 +77,7 @@ class Door:
             proxy_headers=False,
             backlog=BACKLOG,
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
-            timeout_graceful_shutdown=DRAIN_SECONDS,
+            timeout_graceful_shutdown=drain_seconds,
         )
         self._server = _Server(config)
         self._serving: asyncio.Task[None] | None = None
