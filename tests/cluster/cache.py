@@ -1,7 +1,8 @@
 """What is built once and kept, outside the checkout: entries that are whole or not there.
 
 An entry is made in a folder beside its place and moved there when it is complete, under a lock that other runs
-wait for. Its manifest has the size and SHA-256 of each file, so that a damaged entry is noticed and made anew.
+wait for. Its manifest has the SHA-256 of each file, so that a damaged entry is noticed and made anew. Of kinds that
+change with the sources only the last few entries are kept, and those that a run still uses.
 """
 
 import contextlib
@@ -12,10 +13,13 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import IO
 
 from cluster.progress import say
 
 MANIFEST = ".manifest.json"
+# Entries of bounded kinds that this process uses: while it holds their locks, no other run removes them.
+_held: dict[Path, IO[str]] = {}
 
 
 def root() -> Path:
@@ -45,41 +49,78 @@ def entry(
     """
     place = root() / kind / name
     place.parent.mkdir(parents=True, exist_ok=True)
-    with locked(place.with_name(f".{name}.lock")):
-        if place.exists():
-            damage = what_is_damaged(place)
-            if damage is None:
-                os.utime(place)
-                return place
-            say(f"the cache entry {place} is damaged ({damage}); building it anew")
-            shutil.rmtree(place)
-        # The name is fixed, so that what a crashed build left is swept by the next one.
-        made = place.with_name(f".{name}.part")
-        shutil.rmtree(made, ignore_errors=True)
-        made.mkdir()
-        try:
-            build(made)
-        except BaseException:
-            shutil.rmtree(made, ignore_errors=True)
-            raise
-        manifest = fingerprints(made) if checked else {"": sizes(made)}
-        (made / MANIFEST).write_text(json.dumps(manifest, indent=1, sort_keys=True))
-        made.rename(place)
-    if kept is not None:
-        for old in entries(kind)[kept:]:
-            shutil.rmtree(old)
+    with contextlib.ExitStack() as stack:
+        lock = stack.enter_context(lock_of(place).open("w"))
+        wait_for(lock, fcntl.LOCK_SH)
+        if not is_whole(place):
+            if held := _held.pop(place, None):
+                held.close()
+            wait_for(lock, fcntl.LOCK_EX)
+            if not is_whole(place):
+                make(place, build, checked=checked)
+            fcntl.flock(lock, fcntl.LOCK_SH)
+        os.utime(place)
+        if kept is not None:
+            if place not in _held:
+                _held[place] = lock
+                stack.pop_all()  # it stays open
+            prune(kind, kept)
     return place
 
 
+def make(place: Path, build: Callable[[Path], None], *, checked: bool) -> None:
+    """Build an entry; its lock is held."""
+    if place.exists():
+        shutil.rmtree(place)
+    # The name is fixed, so that what a crashed build left is swept by the next one.
+    made = place.with_name(f".{place.name}.part")
+    shutil.rmtree(made, ignore_errors=True)
+    made.mkdir()
+    try:
+        build(made)
+    except BaseException:
+        shutil.rmtree(made, ignore_errors=True)
+        raise
+    manifest = fingerprints(made) if checked else {"": sizes(made)}
+    (made / MANIFEST).write_text(json.dumps(manifest, indent=1, sort_keys=True))
+    made.rename(place)
+
+
+def prune(kind: str, kept: int) -> None:
+    """Remove all but the last entries of a kind, except those that a run still holds."""
+    for old in entries(kind)[kept:]:
+        with lock_of(old).open("w") as lock, contextlib.suppress(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(old)
+
+
 def newest(kind: str) -> Path | None:
-    """The entry of a kind that was used last."""
-    return next(iter(entries(kind)), None)
+    """The entry of a kind that was used last; this process holds it from now on."""
+    for place in entries(kind):
+        if place not in _held:
+            lock = lock_of(place).open("w")
+            fcntl.flock(lock, fcntl.LOCK_SH)
+            if not place.exists():
+                lock.close()  # removed meanwhile
+                continue
+            _held[place] = lock
+        return place
+    return None
 
 
 def entries(kind: str) -> list[Path]:
     """All of a kind, the one used last first."""
     places = [path for path in (root() / kind).glob("[!.]*") if path.is_dir()]
     return sorted(places, key=lambda path: path.stat().st_mtime, reverse=True)
+
+
+def is_whole(place: Path) -> bool:
+    if not place.exists():
+        return False
+    damage = what_is_damaged(place)
+    if damage:
+        say(f"the cache entry {place} is damaged ({damage}); building it anew")
+    return damage is None
 
 
 def what_is_damaged(place: Path) -> str | None:
@@ -127,9 +168,17 @@ def fingerprint(path: Path) -> str:
 def locked(path: Path) -> Iterator[None]:
     """Hold a lock that other processes honour; it goes with the process, however that ends."""
     with path.open("w") as opened:
-        try:
-            fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            say(f"waiting for another run that holds {path.name}")
-            fcntl.flock(opened, fcntl.LOCK_EX)
+        wait_for(opened, fcntl.LOCK_EX)
         yield
+
+
+def lock_of(place: Path) -> Path:
+    return place.with_name(f".{place.name}.lock")
+
+
+def wait_for(lock: IO[str], how: int) -> None:
+    try:
+        fcntl.flock(lock, how | fcntl.LOCK_NB)
+    except BlockingIOError:
+        say(f"waiting for another run that holds {lock.name}")
+        fcntl.flock(lock, how)

@@ -20,9 +20,9 @@ def filled(images: list[Image]) -> Path:
     """A store with these images, made now unless the cache has it."""
     archives = {image.name: image.archive for image in images if image.archive}
     key = cache.digest(json.dumps({name: cache.fingerprint(archive) for name, archive in archives.items()}))
-    before = cache.newest(KIND)
 
     def fill(into: Path) -> None:
+        before = cache.newest(KIND)
         with step(f"unpacking {', '.join(archives)}"):
             if before:
                 # An image that differs little from the last one then costs little more than the difference.
@@ -30,7 +30,7 @@ def filled(images: list[Image]) -> Path:
                 (into / cache.MANIFEST).unlink()
             run_containerd(into, list(archives.values()))
 
-    return cache.entry(KIND, key, fill, kept=2)
+    return cache.entry(KIND, key, fill, kept=3)
 
 
 def copy(store: Path, into: Path) -> None:

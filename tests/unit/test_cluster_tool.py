@@ -1,6 +1,7 @@
 """The test clusters' tool where no cluster is needed: its cache, its ledger, its versions, its words."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -85,11 +86,41 @@ def test_two_runs_that_want_the_same_entry_build_it_once() -> None:
     assert built == ["whole"]
 
 
-def test_old_entries_of_a_bounded_kind_go() -> None:
-    for name in ("a", "b", "c"):
-        cache.entry("kind", name, put(name, []), kept=2)
-        time.sleep(0.01)
-    assert [path.name for path in cache.entries("kind")] == ["c", "b"]
+USING = """
+import sys
+from pathlib import Path
+from cluster import cache
+cache.entry("kind", sys.argv[1], lambda into: None, kept=2)
+print("made", flush=True)
+sys.stdin.read()
+"""
+
+
+def using(name: str) -> subprocess.Popen[str]:
+    """Another run that uses an entry."""
+    tests = str(Path(__file__).parents[1])
+    run = subprocess.Popen(
+        [sys.executable, "-c", USING, name],
+        env=os.environ | {"PYTHONPATH": tests},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert run.stdout is not None
+    assert run.stdout.readline() == "made\n"
+    return run
+
+
+def test_old_entries_of_a_bounded_kind_go_unless_a_run_still_uses_them() -> None:
+    with using("a") as still:
+        for name in ("b", "c", "d"):
+            with using(name) as run:
+                run.communicate()
+        assert {path.name for path in cache.entries("kind")} == {"a", "c", "d"}
+        still.communicate()
+    with using("e") as run:
+        run.communicate()
+    assert {path.name for path in cache.entries("kind")} == {"d", "e"}
 
 
 def sleeper() -> subprocess.Popen[bytes]:
