@@ -173,6 +173,16 @@ def test_ordinary_workers_are_as_many_as_their_servers_need(servers: list[Any], 
     assert groups(fleet(servers=servers, nodePools=[{"name": "p"}]))[0] == ("workers", *workers)
 
 
+def test_an_edit_of_a_pools_size_changes_only_numbers_of_workers():
+    before, after = (
+        one(fleet(nodePools=[{"name": "p", "replicas": {"min": low, "max": 5}}]), "RayService") for low in (1, 3)
+    )
+    (_, old), (_, new) = (each["spec"]["rayClusterConfig"]["workerGroupSpecs"] for each in (before, after))
+    assert {key for key in old if old[key] != new[key]} == {"replicas", "minReplicas"}
+    new |= {key: old[key] for key in ("replicas", "minReplicas")}
+    assert before == after
+
+
 def test_a_new_pool_comes_after_the_groups_that_are_in_place():
     pools = [{"name": "new"}, {"name": "b"}, {"name": "a"}]
     names = [name for name, _, _ in groups(fleet(nodePools=pools))]

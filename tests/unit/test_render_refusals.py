@@ -158,6 +158,15 @@ def test_a_fleet_that_can_be_is_not_refused(spec: dict[str, Any]):
             "1.5 GPUs cannot be had",
         ),
         (
+            {
+                "nodePools": [{"name": "p", "accelerator": {"type": "g3", "resource": "habana.ai/gaudi"}}],
+                "servers": [server(hosting="Dedicated", nodePool="p", resources={"gpu": 1})],
+            },
+            None,
+            "servers.0.resources.gpu",
+            "habana.ai/gaudi is no GPU to Ray",
+        ),
+        (
             {"identity": {"serviceAccountName": "a" * 51}},
             None,
             "identity.serviceAccountName",

@@ -193,11 +193,22 @@ def _server_too_big(target: Target) -> Iterator[Fault]:
                 f"{server.resources.memory or 'the default of 1Gi'} does not fit into {where}, which has"
                 f" {group.resources.memory}; choose another nodePool",
             )
+        if wanted.gpus and group.pool and group.pool.accelerator and not _is_gpu(group.pool.accelerator.resource):
+            yield Fault(
+                ("servers", index, "resources", "gpu"),
+                f"{group.pool.accelerator.resource} is no GPU to Ray; leave resources.gpu out; its pods"
+                " have the accelerators all the same",
+            )
         if wanted.gpus > 1 and wanted.gpus != int(wanted.gpus):
             yield Fault(
                 ("servers", index, "resources", "gpu"),
                 f"{wanted.gpus:g} GPUs cannot be had: Ray shares one GPU, and gives several whole",
             )
+
+
+def _is_gpu(resource: str) -> bool:
+    """Whether Ray and KubeRay count a resource of a container as GPUs."""
+    return resource.endswith("gpu")
 
 
 def _account_name_is_cut(target: Target) -> Iterator[Fault]:
