@@ -11,6 +11,7 @@ import httpx2
 import psutil
 import pytest
 import pytest_asyncio
+import uvloop
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 
@@ -26,6 +27,11 @@ META = {
     "io.modelcontextprotocol/clientInfo": {"name": "test", "version": "1"},
     "io.modelcontextprotocol/clientCapabilities": {},
 }
+
+
+def pytest_asyncio_loop_factories(config, item):
+    """Ray runs the replicas on uvloop, whose child processes are another matter than asyncio's."""
+    return {"uvloop": uvloop.new_event_loop}
 
 
 class Fleet:

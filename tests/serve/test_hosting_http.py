@@ -244,7 +244,7 @@ MESSAGE = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(MESSAGE, st.sampled_from(["shared", ""]), st.sampled_from(["modern", "legacy", "session"]))
 async def test_no_message_is_too_strange_to_be_answered(fleet, message, server, era):
     headers = {
