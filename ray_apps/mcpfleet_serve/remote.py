@@ -110,10 +110,11 @@ class RemoteChannel:
             async with self._client.stream("POST", self._url, content=data, headers=headers) as response:
                 if "mcp-session-id" in response.headers and request_id == self._initialize_id:
                     self._session = response.headers["mcp-session-id"]
-                answered = await self._deliver(request_id, response)
-                if not answered and response.status_code == NOT_FOUND and self._session is not None:
+                if response.status_code == NOT_FOUND and self._session is not None:
+                    # Whatever its body says: the session is gone, and with it what this channel was.
                     self._end("SessionLost", f"{self._url} has forgotten the session")
                     return
+                answered = await self._deliver(request_id, response)
                 if not answered:
                     self._fail(request_id, f"{self._url} answered with HTTP {response.status_code}")
         except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:

@@ -134,7 +134,7 @@ class Fleet:
 
 
 @asynccontextmanager
-async def running_fleet(**args):
+async def running_fleet(port: int = 0, **args):
     host = Host(
         HostArgs(
             fleet="test",
@@ -145,7 +145,7 @@ async def running_fleet(**args):
             **args,
         )
     )
-    door = Door(host.site, "127.0.0.1", 0)
+    door = Door(host.site, "127.0.0.1", port)
     await door.open()
     fleet = Fleet(host, door)
     try:
