@@ -21,7 +21,7 @@ Check = Callable[[Target], Iterator[Fault]]
 
 _FIELDS: Final[dict[BucketKind, str]] = {"azure_blob": "azureBlob", "s3": "s3", "gcs": "gcs"}
 _IDENTITIES: Final[tuple[IdentityKind, ...]] = ("azure", "aws", "gcp")
-_BEST_LABEL: Final = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
+_LABEL_VALUE: Final = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 
 # A volume over one of these would hide what the image or Ray has there.
 _TAKEN_FOLDERS: Final = (
@@ -166,7 +166,7 @@ def _no_spot_machines(target: Target) -> Iterator[Fault]:
 
 def _accelerator_is_no_label(target: Target) -> Iterator[Fault]:
     for index, pool in enumerate(target.spec.node_pools):
-        if pool.accelerator is not None and _BEST_LABEL.fullmatch(pool.accelerator.type) is None:
+        if pool.accelerator is not None and _LABEL_VALUE.fullmatch(pool.accelerator.type) is None:
             yield Fault(
                 ("nodePools", index, "accelerator", "type"),
                 f'"{pool.accelerator.type}" cannot be the value of a node\'s label; write it such as "nvidia-l4"',
@@ -270,10 +270,8 @@ CHECKS: Final[tuple[Check, ...]] = (
 def _sources(target: Target) -> Iterator[tuple[Path, CloudStorage]]:
     for index, volume in enumerate(target.spec.volumes):
         used = source(target, volume)
-        if used is volume:
-            yield ("volumes", index), volume
-        else:
-            yield ("volumes", index, "perRegion", volume.per_region.index(used)), used  # type: ignore[arg-type]
+        regional = next((place for place, each in enumerate(volume.per_region) if each is used), None)
+        yield ("volumes", index) if regional is None else ("volumes", index, "perRegion", regional), used
 
 
 def _buckets(target: Target) -> Iterator[tuple[Path, BucketKind]]:
