@@ -2,10 +2,13 @@
 
 import asyncio
 import json
+import time
 from contextlib import AsyncExitStack
 
 import pytest
 import pytest_asyncio
+
+from mcpfleet_serve.streamable import SESSION_IDLE_SECONDS
 
 pytestmark = [pytest.mark.serve, pytest.mark.asyncio(loop_scope="module")]
 
@@ -77,6 +80,23 @@ async def test_an_instance_ends_with_its_session(fleet, gone):
     assert await gone(pid)
     report = await fleet.until("sessions", lambda report: report.sessions == 0)
     assert len(report.children) == 1
+
+
+async def test_a_session_that_nobody_uses_ends_with_its_instance(fleet, gone):
+    app = fleet.host.apps["sessions"]
+    idle, streaming = await fleet.initialize("sessions"), await fleet.initialize("sessions")
+    report = await fleet.report("sessions")
+    headers = {"accept": "text/event-stream", "mcp-session-id": streaming}
+    async with fleet.http.stream("GET", fleet.path("sessions"), headers=headers):
+        app.end_idle(time.monotonic() + SESSION_IDLE_SECONDS - 60)
+        assert set(app.sessions) >= {idle, streaming}
+        app.end_idle(time.monotonic() + SESSION_IDLE_SECONDS + 1)
+        assert set(app.sessions) == {streaming}
+        left = await fleet.until("sessions", lambda report: report.sessions == 1, 10)
+    (ended,) = set(report.children) - set(left.children)
+    assert await gone(ended)
+    await fleet.http.delete(fleet.path("sessions"), headers={"mcp-session-id": streaming})
+    await fleet.until("sessions", lambda report: len(report.children) == 1, 10)
 
 
 async def test_the_client_shakes_hands_with_its_own_instance(fleet):

@@ -52,11 +52,9 @@ async def test_a_server_that_leaves_when_its_stdin_closes_gets_no_signal(house, 
     await house.ready("minimal")
     log = house.host.log("minimal")
     pid = (await who(house, "minimal"))["pid"]
-    began = time.monotonic()
     await house.apply()
     assert await gone(pid)
-    assert time.monotonic() - began < 2
-    assert "minimal server starts" in log.last(10)
+    assert log.last(10) == ["minimal server starts"]
 
 
 async def test_a_stubborn_server_is_asked_then_told_then_killed(house, odd_server, gone, tmp_path):
@@ -72,7 +70,7 @@ async def test_a_stubborn_server_is_asked_then_told_then_killed(house, odd_serve
     assert time.monotonic() - began < 10
     (eof, asked), (term, told) = (line.split() for line in diary.read_text().splitlines())
     assert (eof, term) == ("EOF", "TERM")
-    assert float(told) - float(asked) > 1.5
+    assert float(told) - float(asked) > 1
 
 
 async def test_what_a_server_forked_ends_with_it(house, odd_server, gone):
@@ -162,8 +160,8 @@ async def test_a_server_that_keeps_dying_is_started_ever_more_rarely(house, odd_
         await house.until("dies-after-a-while", lambda report, n=restarts: report.restarts == n, 20)
         times.append(time.monotonic())
     waits = [later - earlier for earlier, later in itertools.pairwise(times)]
-    assert waits[0] > 1
-    assert waits[1] > 2
+    assert sum(waits) > 2.5
+    assert waits[1] > waits[0]
     report = await house.report("dies-after-a-while")
     assert (report.state, report.reason) == (ServerState.FAILED, "ChildExited")
 

@@ -6,6 +6,7 @@ Run by itself it has tools that show what the relay does: who it is, what it hea
 import itertools
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -221,6 +222,12 @@ def odd(arguments, meta, number):
     return {**text("odd"), "x-unknown": {"deep": [1, None, "ü"]}, "structuredContent": {"big": 2**60}}
 
 
+def leave(*_):
+    os.write(2, b"told to terminate\n")
+    os._exit(143)
+
+
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, leave)
     print("minimal server starts", file=sys.stderr, flush=True)
     serve()
