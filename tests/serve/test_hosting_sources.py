@@ -27,8 +27,9 @@ def npm(name: str, package: str, *args: str, **spec) -> dict:
 async def servers(fleet, odd_server, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("files")
     (folder / "note.txt").write_text("from a file")
+    # Shared, or each legacy client would cost the start of a Node; what PerSession means is tried elsewhere.
     local = [
-        npm("everything", "everything"),
+        npm("everything", "everything", isolation="Shared"),
         npm("memory", "memory", env=[{"name": "MEMORY_FILE_PATH", "value": str(folder / "memory.jsonl")}]),
         npm("files", "filesystem", str(folder), isolation="Shared"),
         {
