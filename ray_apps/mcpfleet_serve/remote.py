@@ -118,7 +118,12 @@ class RemoteChannel:
                 if not answered:
                     self._fail(request_id, f"{self._url} answered with HTTP {response.status_code}")
         except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
-            self._end("RemoteUnreachable", f"{self._url} cannot be reached: {error}")
+            unreachable = f"{self._url} cannot be reached: {error}"
+            if len(self._tasks) > 1:
+                # Others are connected still: one who drains takes no new calls and answers those that it has.
+                self._fail(request_id, unreachable)
+            else:
+                self._end("RemoteUnreachable", unreachable)
         except httpx2.HTTPError as error:
             if not answered:
                 self._fail(request_id, f"{self._url}: {type(error).__name__}: {error}")

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+from contextlib import AsyncExitStack
 
 import pytest
 import pytest_asyncio
@@ -47,6 +48,24 @@ async def test_a_remote_server_that_goes_away_fails_at_once_and_is_back_when_it_
         await fleet.until("remote", lambda report: report.state is ServerState.READY, 20)
         assert "pid" in await fleet.call("remote", "whoami")
         await fleet.apply()
+
+
+async def test_a_call_in_progress_outlives_the_door_of_the_remote_server(fleet, open_fleet, odd_server):
+    async with AsyncExitStack() as stack:
+        other = await stack.enter_async_context(open_fleet())
+        await other.apply(odd_server("minimal", name="far"))
+        await other.ready("far")
+        await fleet.apply({"name": "remote", "remote": {"url": f"{other.url}/servers/far/mcp"}})
+        await fleet.ready("remote")
+        waiting = asyncio.create_task(fleet.call("remote", "wait", name="long", seconds=2))
+        await other.logged("far", "call long waits")
+        closing = asyncio.create_task(stack.aclose())
+        await asyncio.sleep(0.5)
+        refused = await fleet.modern("remote", "tools/call", {"name": "whoami", "arguments": {}})
+        assert "cannot be reached" in refused.json()["error"]["message"]
+        assert await waiting == "waited"
+        await closing
+    await fleet.apply()
 
 
 async def test_a_session_is_one_with_the_remote_server_too(fleet, elsewhere):
