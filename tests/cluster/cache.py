@@ -5,6 +5,7 @@ wait for. Its manifest has the SHA-256 of each file, so that a damaged entry is 
 change with the sources only the last few entries are kept, and those that a run still uses.
 """
 
+import atexit
 import contextlib
 import fcntl
 import hashlib
@@ -20,6 +21,12 @@ from cluster.progress import say
 MANIFEST = ".manifest.json"
 # Entries of bounded kinds that this process uses: while it holds their locks, no other run removes them.
 _held: dict[Path, IO[str]] = {}
+
+
+@atexit.register
+def _let_go() -> None:
+    for lock in _held.values():
+        lock.close()
 
 
 def root() -> Path:
