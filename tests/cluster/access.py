@@ -14,6 +14,8 @@ from kubernetes import client, config, dynamic
 from kubernetes.client.exceptions import ApiException
 from kubernetes.dynamic.exceptions import NotFoundError
 
+from cluster import cache
+
 Manifest = dict[str, Any]
 MANAGER = "cluster-tool"
 
@@ -31,8 +33,10 @@ class Access:
         self.kubeconfig = kubeconfig
         self.api = client.ApiClient(configuration)
         self._dynamic: dynamic.DynamicClient | None = None
-        # By default the dynamic client would share one file in /tmp with every cluster.
-        self._scratch = tempfile.TemporaryDirectory(prefix="mcpfleet-")
+        # By default the dynamic client would share one file in /tmp with every cluster. In the folder of a cluster of
+        # ours it goes with the cluster, even after a crash.
+        within = kubeconfig.parent if kubeconfig.is_relative_to(cache.root()) else None
+        self._scratch = tempfile.TemporaryDirectory(prefix="mcpfleet-", dir=within)
 
     def close(self) -> None:
         self._scratch.cleanup()
