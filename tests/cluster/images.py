@@ -5,6 +5,7 @@ import io
 import json
 import os
 import shutil
+import subprocess
 import tarfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,6 +91,15 @@ def base_key() -> str:
     return cache.digest(json.dumps(VERSIONS["images"]), os.uname().machine)
 
 
+def mirror() -> list[str]:
+    """Where this machine has its own Debian packages from; without an answer debootstrap knows a place."""
+    if not shutil.which("apt-get"):
+        return []
+    command = ["apt-get", "indextargets", "--format", "$(SITE)", "Created-By: Packages", f"Codename: {SUITE}"]
+    found = subprocess.run(command, capture_output=True, text=True, check=False)
+    return found.stdout.split()[:1]
+
+
 def base_archive() -> Path:
     """Debian with Python, as an archive of its files."""
 
@@ -98,7 +108,7 @@ def base_archive() -> Path:
         with step(f"making the base image from Debian {SUITE}"):
             # In a mount namespace of its own, so that no mount of debootstrap's stays, whatever happens.
             command = ["unshare", "--mount", "debootstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}"]
-            commands.run([*command, SUITE, str(tree), VERSIONS["images"]["mirror"]])
+            commands.run([*command, SUITE, str(tree), *mirror()])
             for unneeded in (
                 "var/cache/apt",
                 "var/lib/apt/lists",
