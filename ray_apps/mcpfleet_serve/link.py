@@ -50,7 +50,6 @@ class _Pending:
     progress_token: bytes | None = None
     # Applied to a result on its way home: translation between eras, tool filters.
     transform: Callable[[bytes], bytes] | None = None
-    on_end: Callable[[], None] | None = None
 
     @property
     def is_stream(self) -> bool:
@@ -112,7 +111,6 @@ class Link:
         params: bytes | None,
         *,
         transform: Callable[[bytes], bytes] | None = None,
-        on_end: Callable[[], None] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> int:
         """Send a client's request on; its answer and all that belongs to it goes to `exchange`.
@@ -121,14 +119,12 @@ class Link:
         """
         self._next_id += 1
         number = self._next_id
-        pending = _Pending(exchange, method, transform=transform, on_end=on_end)
+        pending = _Pending(exchange, method, transform=transform)
         failure = self.failure
         if failure is None and self.channel.backlog() > MAX_BACKLOG_BYTES:
             failure = ServerFailure("Overloaded", "the server does not read what it is sent; try again later")
         if failure is not None:
             exchange.fail_with(unavailable(failure))
-            if on_end is not None:
-                on_end()
             return number
         if params is not None and b'"progressToken"' in params:
             token = _progress_token(params)
@@ -216,8 +212,6 @@ class Link:
         if pending is not None:
             self._streams -= pending.is_stream
             self.last_used = time.monotonic()
-            if pending.on_end is not None:
-                pending.on_end()
         return pending
 
     def _on_response(self, message: wire.Message) -> None:
